@@ -1,0 +1,23 @@
+"""Jacobians that know their units and their states.
+
+Owns: the public names. Never touches: anything; it only gathers what the modules define.
+"""
+
+from ._errors import UnitsDroppedWarning
+from ._jacobian import jacfwd, jacobian, jacrev
+from ._plan import Plan
+from ._state import State
+from ._transform import GradientTransform
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GradientTransform",
+    "Plan",
+    "State",
+    "UnitsDroppedWarning",
+    "__version__",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+]

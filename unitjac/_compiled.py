@@ -1,0 +1,135 @@
+"""``jax.jit`` for a function of any arguments that reads and writes states.
+
+Owns: what is static and what is traced, which states go in and come out. Never touches: derivatives.
+
+Quantities are pytrees with a static unit, so they cross the boundary as they are. Strings, flags
+and objects are packed into the static part. States go in as arguments: a state that has another
+shape, dtype, tree or unit than before is another program, as any argument would be.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from ._errors import path_text
+from ._quantity import Quantity, is_quantity
+from ._state import State, StateTrace, commit
+from ._static import Packed, is_hashable, is_jax_array, pack
+
+_traced_types: dict[type, bool] = {}
+
+
+class Compiled:
+    """``fun(args, kwargs)``, compiled, with its states as inputs and outputs.
+
+    Which states ``fun`` reads is found out while it is traced: a trace that meets a new one is
+    given up and begun anew with that state among its inputs. The list only grows, so that its
+    length says which states the inputs of a compiled program are.
+    """
+
+    def __init__(self, fun: Callable[[tuple[Any, ...], dict[str, Any]], Any], states: Iterable[State]):
+        self._fun = fun
+        self._states = tuple(states)
+        self._lock = threading.Lock()
+        self._jitted = jax.jit(self._run)
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call: Any = args
+        if kwargs or not _all_traced(args):
+            call = _pack_arguments(args, kwargs)
+        while True:
+            states = self._states
+            try:
+                result, written = self._jitted(tuple([s.value for s in states]), call)
+                break
+            except _NewStates as found:
+                self._learn(found.states)
+        if written is not None:
+            commit(dict(written.unpack()))
+        return result.unpack() if type(result) is Packed else result
+
+    def lower(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The lowered program of one call, as :meth:`jax.stages.Wrapped.lower` gives it."""
+        call = _pack_arguments(args, kwargs) if kwargs or not _all_traced(args) else args
+        while True:
+            try:
+                return self._jitted.lower(tuple([s.value for s in self._states]), call)
+            except _NewStates as found:
+                self._learn(found.states)
+
+    def _run(self, values: tuple[Any, ...], call: Any) -> tuple[Any, Packed | None]:
+        states = self._states[: len(values)]
+        args, kwargs = call.unpack() if type(call) is Packed else (call, {})
+        with StateTrace(dict(zip(states, values, strict=True))) as trace:
+            result = self._fun(args, kwargs)
+        new = [state for state in trace.reads if state not in trace.seeds]
+        if new:
+            raise _NewStates(new)
+        packed = pack(result, is_jax_array)
+        outcome = trace.outcome()
+        return (
+            packed if len(packed.arrays) < len(packed.skeleton) else result,
+            pack(list(outcome.items()), is_jax_array) if outcome else None,
+        )
+
+    def _learn(self, found: list[State]) -> None:
+        with self._lock:
+            known = set(self._states)
+            self._states += tuple(state for state in found if state not in known)
+
+
+class _NewStates(Exception):  # noqa: N818 - a signal, never seen by a user
+    """A trace read states that are not yet among the inputs of the compiled function."""
+
+    def __init__(self, states: list[State]):
+        super().__init__(states)
+        self.states = states
+
+
+def _all_traced(args: tuple[Any, ...]) -> bool:
+    """Whether all arguments are arrays or quantities; the short way of most calls."""
+    for arg in args:
+        kind = type(arg)
+        if kind is Quantity:
+            continue
+        traced = _traced_types.get(kind)
+        if traced is None:
+            traced = _traced_types[kind] = is_traced(arg)
+        if not traced:
+            return False
+    return True
+
+
+def is_traced(leaf: Any) -> bool:
+    """Whether a leaf of the arguments is traced; what is not, is static.
+
+    Arrays, quantities, floats and complex numbers are traced; ints and bools (sizes and flags),
+    strings, None, callables and other objects are static.
+    """
+    return isinstance(
+        leaf, jax.Array | np.ndarray | np.generic | float | complex | Quantity
+    ) or hasattr(leaf, "__jax_array__")
+
+
+def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
+    packed = pack((args, kwargs), is_traced, is_leaf=is_quantity)
+    for k, static in enumerate(packed.skeleton):
+        if not is_hashable(static.value):
+            raise TypeError(
+                f"{_argument_label(args, kwargs, k)} is a {type(static.value).__name__}, which "
+                "cannot be hashed: under jit=True an argument that is no array is static. Pass "
+                "something hashable (a tuple, a frozenset, a frozen dataclass), or use jit=False."
+            )
+    return packed
+
+
+def _argument_label(args: tuple[Any, ...], kwargs: dict[str, Any], k: int) -> str:
+    entries, _ = jax.tree_util.tree_flatten_with_path((args, kwargs), is_leaf=is_quantity)
+    (where, key, *rest), _ = entries[k]
+    name = key.idx if where.idx == 0 else repr(key.key)
+    return path_text(f"argument {name}", tuple(rest))

@@ -1,0 +1,104 @@
+"""Dense Jacobians, all seeds at once.
+
+Owns: the two modes, the choice between them, the cutting of stacked rows or columns into blocks.
+Never touches: units, states, trees of the user.
+
+Shapes are written as in: fun maps ``[in_j]`` to ``[out_i]``; block (i, j) has shape
+``out_i.shape + in_j.shape``; M numbers go out, N numbers come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from ._dtypes import Mode, is_complex
+from ._seeds import basis, offsets, sizes
+
+Pure = Callable[[list[Any]], tuple[list[Any], Any]]
+"""A function of a list of arrays that gives a list of arrays, and a tree to carry along."""
+
+
+class Jacobian(NamedTuple):
+    """What the engine gives back: outputs, blocks[i][j], and what the function carried along."""
+
+    outputs: list[Any]
+    blocks: list[list[Any]]
+    carried: Any
+
+
+def jacobian(fun: Pure, leaves: list[Any], mode: Literal["fwd", "rev", "auto"]) -> Jacobian:
+    """The Jacobian of ``fun`` at ``leaves``. ``fun`` is called once."""
+    return {"rev": _reverse, "fwd": _forward, "auto": _automatic}[mode](fun, leaves)
+
+
+def choose_mode(inputs: Sequence[Any], outputs: Sequence[Any]) -> Mode:
+    """The mode with fewer passes; forward where they are equal, since it keeps no residuals.
+
+    A complex input that is not promised to be holomorphic leaves only reverse mode.
+    """
+    if any(map(is_complex, inputs)) and not any(map(is_complex, outputs)):
+        return "rev"
+    return "fwd" if sum(sizes(inputs)) <= sum(sizes(outputs)) else "rev"
+
+
+def passes(mode: Mode, inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
+    """How many seeds ``mode`` pushes or pulls."""
+    return sum(sizes(inputs if mode == "fwd" else outputs))
+
+
+def _reverse(fun: Pure, leaves: list[Any]) -> Jacobian:
+    outputs, pull, carried = jax.vjp(fun, leaves, has_aux=True)
+    return Jacobian(outputs, _pulled(pull, leaves, outputs), carried)
+
+
+def _forward(fun: Pure, leaves: list[Any]) -> Jacobian:
+    if not leaves:
+        outputs, carried = fun(leaves)
+        return Jacobian(outputs, [[] for _ in outputs], carried)
+
+    def push(tangents: list[Any]) -> Any:
+        return jax.jvp(fun, (leaves,), (tangents,), has_aux=True)
+
+    outputs, stacks, carried = jax.vmap(push, out_axes=(None, -1, None))(basis(leaves))
+    return Jacobian(outputs, _cut_columns(stacks, leaves), carried)
+
+
+def _automatic(fun: Pure, leaves: list[Any]) -> Jacobian:
+    # linearize calls fun once and can be pushed and transposed, so that the choice can wait
+    # until the outputs' sizes are known
+    outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
+    if choose_mode(leaves, outputs) == "rev":
+        pull = jax.linear_transpose(push, leaves)
+        return Jacobian(outputs, _pulled(pull, leaves, outputs), carried)
+    if not leaves:
+        return Jacobian(outputs, [[] for _ in outputs], carried)
+    stacks = jax.vmap(push, out_axes=-1)(basis(leaves))
+    return Jacobian(outputs, _cut_columns(stacks, leaves), carried)
+
+
+def _pulled(pull: Callable[..., Any], leaves: list[Any], outputs: list[Any]) -> list[list[Any]]:
+    """Pull the basis of the outputs back; each stack is ``(M, *in_j.shape)``."""
+    if not outputs or not leaves:
+        return [[] for _ in outputs]
+    (stacks,) = jax.vmap(pull)(basis(outputs))
+    bounds = offsets(outputs)
+    return [
+        [stack[bounds[i] : bounds[i + 1]].reshape(np.shape(out) + stack.shape[1:]) for stack in stacks]
+        for i, out in enumerate(outputs)
+    ]
+
+
+def _cut_columns(stacks: list[Any], leaves: list[Any]) -> list[list[Any]]:
+    """Cut what was pushed; each stack is ``(*out_i.shape, N)``."""
+    bounds = offsets(leaves)
+    return [
+        [
+            stack[..., bounds[j] : bounds[j + 1]].reshape(stack.shape[:-1] + np.shape(leaf))
+            for j, leaf in enumerate(leaves)
+        ]
+        for stack in stacks
+    ]

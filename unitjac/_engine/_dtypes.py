@@ -1,0 +1,79 @@
+"""Which dtypes can be differentiated, in which mode.
+
+Owns: the verdict on one leaf, with what to type instead. Never touches: values, trees.
+
+The rules are JAX's own (``jax.jacrev``, ``jax.jacfwd``): reverse mode wants real outputs, forward
+mode wants real inputs, and ``holomorphic=True`` wants both complex.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from .._errors import array_text, dtype_of
+
+Mode = Literal["fwd", "rev"]
+
+
+def has_tangent(leaf: Any) -> bool:
+    """Whether ``leaf`` has tangents of its own: real and complex numbers do, integers do not."""
+    return jnp.issubdtype(dtype_of(leaf), jnp.inexact)
+
+
+def is_complex(leaf: Any) -> bool:
+    """Whether ``leaf`` holds complex numbers."""
+    return jnp.issubdtype(dtype_of(leaf), jnp.complexfloating)
+
+
+def check_input(
+    leaf: Any, label: str, *, mode: Mode, holomorphic: bool, allow_int: bool = False
+) -> None:
+    """Raise a TypeError where ``leaf`` cannot be differentiated with respect to."""
+    came = f"{label} is {array_text(leaf)}"
+    dtype = dtype_of(leaf)
+    if jnp.issubdtype(dtype, jax.dtypes.extended):
+        raise TypeError(f"{came}: a random key has no derivative. Leave it out of what is differentiated.")
+    if not has_tangent(leaf):
+        if allow_int and not holomorphic:
+            return
+        kind = "complex" if holomorphic else "real"
+        hint = "" if holomorphic or mode == "fwd" else ", or pass allow_int=True for a float0 block"
+        raise TypeError(
+            f"{came}, but a differentiated input must be {kind}. "
+            f"Convert it to {'complex' if holomorphic else 'float'}{hint}."
+        )
+    if holomorphic and not is_complex(leaf):
+        raise TypeError(
+            f"{came}, but holomorphic=True wants complex inputs. "
+            "Convert it to complex, or leave holomorphic out."
+        )
+    if mode == "fwd" and is_complex(leaf) and not holomorphic:
+        raise TypeError(
+            f"{came}, but forward mode wants real inputs. Pass holomorphic=True where the function "
+            "is holomorphic, or differentiate with respect to the real and imaginary parts."
+        )
+
+
+def check_output(
+    leaf: Any, label: str, *, mode: Mode, holomorphic: bool, inputs: str = "the inputs"
+) -> None:
+    """Raise a TypeError where ``leaf`` cannot be differentiated."""
+    came = f"{label} is {array_text(leaf)}"
+    if not has_tangent(leaf):
+        raise TypeError(
+            f"{came}, but a differentiated output must be real or complex. Convert it to float, "
+            "or return it as aux with has_aux=True."
+        )
+    if holomorphic and not is_complex(leaf):
+        raise TypeError(
+            f"{came}, but holomorphic=True wants complex outputs. Leave holomorphic out, or return "
+            "the complex value."
+        )
+    if mode == "rev" and is_complex(leaf) and not holomorphic:
+        raise TypeError(
+            f"{came}, but reverse mode wants real outputs. Pass holomorphic=True where the "
+            f"function is holomorphic and {inputs} complex, or return the real and imaginary parts."
+        )

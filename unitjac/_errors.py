@@ -1,0 +1,62 @@
+"""Warnings, and the words that messages are made of.
+
+Owns: the library's warning class, how a warning finds the user's line, how an array, an
+object or a place in a tree is written in a message. Never touches: units, states, derivatives.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Any
+
+import jax
+import numpy as np
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_JAX = os.path.dirname(os.path.abspath(jax.__file__)) + os.sep
+
+
+class UnitsDroppedWarning(UserWarning):
+    """Blocks of a Jacobian were given back as plain magnitudes although they have a unit."""
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the first line of the call stack that is neither ours nor JAX's."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, _JAX)):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def dtype_of(leaf: Any) -> np.dtype:
+    """Dtype of an array, a number or anything that JAX takes for an array."""
+    dtype = getattr(leaf, "dtype", None)
+    return np.dtype(jax.numpy.result_type(leaf)) if dtype is None else dtype
+
+
+def array_text(leaf: Any) -> str:
+    """``float32[3,2]`` for an array, the type's name for any other object."""
+    if not is_arraylike(leaf):
+        return f"a {type(leaf).__name__}"
+    shape = ",".join(str(n) for n in np.shape(leaf))
+    return f"{dtype_of(leaf)}[{shape}]"
+
+
+def is_arraylike(leaf: Any) -> bool:
+    """Whether JAX takes ``leaf`` for an array: an array of JAX or NumPy, or a number."""
+    return isinstance(
+        leaf, jax.Array | np.ndarray | np.generic | float | complex | int | jax.ShapeDtypeStruct
+    ) or hasattr(leaf, "__jax_array__")
+
+
+def path_text(root: str, path: tuple[Any, ...]) -> str:
+    """``root`` followed by a key path, as one would type it: ``argument 0['g_Na'][1]``.
+
+    A last step into a node's only child (from a quantity to its magnitude) is left out.
+    """
+    if path and path[-1] == jax.tree_util.FlattenedIndexKey(0):
+        path = path[:-1]
+    return root + jax.tree_util.keystr(path)

@@ -1,0 +1,140 @@
+"""The quantity layer: the one door at which units are stripped and put back.
+
+Owns: what a leaf's unit is, the unit of a block, and how a block that has no dimension becomes
+a plain number. Never touches: derivatives, states.
+
+A unit is written ``None`` for a plain array, so that what comes back is what went in: a plain
+array stays one, and a quantity stays a quantity even where its unit is one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._errors import array_text, dtype_of
+
+Unit = u.Unit
+Quantity = u.Quantity
+UNITLESS: Unit = u.UNITLESS
+
+
+class Stripped(NamedTuple):
+    """A tree without its units: magnitudes leaf by leaf, and what is needed to go back."""
+
+    magnitudes: list[Any]
+    units: tuple[Unit | None, ...]
+    treedef: Any
+
+    def attach(self, magnitudes: Sequence[Any]) -> Any:
+        """The tree with other magnitudes, in the same units."""
+        return self.treedef.unflatten(
+            [attach(m, unit) for m, unit in zip(magnitudes, self.units, strict=True)]
+        )
+
+
+def is_quantity(leaf: Any) -> bool:
+    """Whether ``leaf`` is a quantity of brainunit."""
+    return isinstance(leaf, Quantity)
+
+
+def strip(tree: Any) -> Stripped:
+    """Take the units off the leaves of ``tree``."""
+    leaves, treedef = jax.tree.flatten(tree, is_leaf=is_quantity)
+    magnitudes = [leaf.mantissa if is_quantity(leaf) else leaf for leaf in leaves]
+    units = tuple([leaf.unit if is_quantity(leaf) else None for leaf in leaves])
+    return Stripped(magnitudes, units, treedef)
+
+
+def key_paths(tree: Any) -> list[tuple[Any, ...]]:
+    """The key path of each leaf of ``tree``, a quantity being one leaf."""
+    return [path for path, _ in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_quantity)[0]]
+
+
+def attach(magnitude: Any, unit: Unit | None) -> Any:
+    """Put ``unit`` on ``magnitude``; a plain array where the unit is None."""
+    return magnitude if unit is None else Quantity(magnitude, unit=unit)
+
+
+@lru_cache(maxsize=4096)
+def unit_ratio(out_unit: Unit | None, in_unit: Unit | None) -> Unit:
+    """The unit of a derivative: that of the output over that of the input."""
+    return (out_unit or UNITLESS) / (in_unit or UNITLESS)
+
+
+def is_dimensionless(unit: Unit | None) -> bool:
+    """Whether ``unit`` has no dimension, whatever its scale."""
+    return unit is None or bool(unit.dim.is_dimensionless)
+
+
+def is_one(unit: Unit | None) -> bool:
+    """Whether ``unit`` is the number one, so that leaving it out changes nothing."""
+    return unit is None or bool(unit.is_unitless)
+
+
+def attach_block(block: Any, unit: Unit) -> Any:
+    """A block in ``unit``: a quantity, or a plain array of numbers where it has no dimension.
+
+    Blocks of integer inputs (dtype ``float0``) hold no number and stay as they are.
+    """
+    if dtype_of(block) == jax.dtypes.float0:
+        return block
+    if is_dimensionless(unit):
+        return rescale(block, unit)
+    return Quantity(block, unit=unit)
+
+
+def rescale(magnitude: Any, unit: Unit) -> Any:
+    """The number that ``magnitude`` in the dimensionless ``unit`` stands for.
+
+    The scale is applied in steps that the dtype can hold, in float32 for the 16-bit types: each
+    intermediate lies between the magnitude and the result, so that what can be held at the end
+    is never lost on the way.
+    """
+    if is_one(unit):
+        return magnitude
+    dtype = dtype_of(magnitude)
+    wide = jnp.promote_types(dtype, jnp.float32)
+    result = jnp.asarray(magnitude, wide)
+    for factor in scale_steps(unit, wide):
+        result = result * jnp.asarray(factor, _real(wide))
+    return result.astype(dtype)
+
+
+def scale_steps(unit: Unit, dtype: Any) -> tuple[float, ...]:
+    """Factors whose product is the scale of ``unit``, each a normal number of ``dtype``."""
+    info = jnp.finfo(dtype)
+    limit = min(math.log10(float(info.max)), -math.log10(float(info.tiny)))
+    exponent = math.log10(unit.factor) + unit.scale * math.log10(unit.base)
+    steps = math.ceil(abs(exponent) / limit) or 1
+    if steps == 1:
+        return (float(unit.magnitude),)
+    return (10.0 ** (exponent / steps),) * steps
+
+
+def _real(dtype: Any) -> Any:
+    return jnp.finfo(dtype).dtype
+
+
+def unit_text(unit: Unit | None) -> str:
+    """A unit in a message; ``1`` where there is none."""
+    return "1" if unit is None else str(unit)
+
+
+def leaf_text(leaf: Any) -> str:
+    """A leaf in a message: dtype, shape and unit."""
+    if is_quantity(leaf):
+        return f"{array_text(leaf.mantissa)} in {unit_text(leaf.unit)}"
+    return array_text(leaf)
+
+
+def float0_block(shape: tuple[int, ...]) -> np.ndarray:
+    """The block of an input that has no tangents: integers and bools."""
+    return np.zeros(shape, dtype=jax.dtypes.float0)

@@ -1,0 +1,246 @@
+"""States, and the trace of what a function reads and writes.
+
+Owns: :class:`State`; :class:`StateTrace`, which a function runs in; when a written value reaches
+its state. Never touches: units (a state's value is a tree of anything that JAX knows), derivatives.
+
+While a function runs inside a trace, its writes go to the trace and not to the states. Only
+:meth:`StateTrace.commit`, called once all is computed, hands them over: to the trace outside
+of this one, or to the states themselves. So a failure at any point leaves every state as
+it was, and no tracer of an inner transform stays in a state.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+
+from ._errors import array_text, is_arraylike, path_text
+
+_UNSET: Any = object()
+
+
+class _Traces(threading.local):
+    """The innermost trace of each thread."""
+
+    innermost: StateTrace | None = None
+
+
+_traces = _Traces()
+
+
+class State:
+    """A value that a function may read and write, and with respect to which one differentiates.
+
+    Parameters
+    ----------
+    value : pytree
+        Arrays, numbers and quantities, of any shapes and units; None is an empty tree.
+    name : str, optional
+        How messages and plans call the state.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` holds anything that is neither an array nor a number.
+    ValueError
+        If ``value`` holds a tracer of JAX and no transform of unitjac is running: the state
+        would outlive the trace.
+
+    Examples
+    --------
+    >>> import brainunit as u, unitjac as uj
+    >>> V = uj.State(-65.0 * u.mV, name="V")
+    >>> def step(I):
+    ...     V.value = V.value + I * (2.0 * u.Mohm)
+    ...     return V.value
+    >>> dV, dI = uj.jacrev(step, grad_states=V, argnums=0, unit_aware=True)(1.0 * u.nA)
+    >>> float(dV), dI.to_decimal(u.Mohm).item()
+    (1.0, 2.0)
+    >>> V.value
+    Quantity(-63., "mV")
+    """
+
+    __slots__ = ("__weakref__", "_value", "name")
+
+    def __init__(self, value: Any, name: str | None = None):
+        self.name = name
+        _check_leaves(value, self)
+        trace = _traces.innermost
+        if trace is None:
+            _check_no_tracer(value, self)
+            self._value = value
+        else:
+            self._value = _UNSET
+            trace.created[self] = value
+
+    @property
+    def value(self) -> Any:
+        """The value; inside a transformed function, the one that this function sees."""
+        trace = _traces.innermost
+        value = self._value if trace is None else trace.read(self)
+        if value is _UNSET:
+            raise ValueError(
+                f"{self!r} has no value: it was created inside a transformed function that did "
+                "not finish, or under an outer jax.jit, whose values end with it. Create the "
+                "state outside of the function."
+            )
+        return value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        _check_leaves(value, self)
+        trace = _traces.innermost
+        if trace is not None:
+            trace.write(self, value)
+            return
+        _check_no_tracer(value, self)
+        self._value = value
+
+    def __repr__(self) -> str:
+        held = self._value
+        leaves = ["no value yet"] if held is _UNSET else map(array_text, jax.tree.leaves(held))
+        return f"State({'' if self.name is None else self.name + ': '}{', '.join(leaves)})"
+
+    def __getstate__(self) -> tuple[Any, str | None]:
+        return self.value, self.name
+
+    def __setstate__(self, state: tuple[Any, str | None]) -> None:
+        self._value, self.name = state
+
+
+class StateTrace:
+    """What a function that runs inside ``with StateTrace(...)`` reads and writes.
+
+    Parameters
+    ----------
+    seeds : mapping from State to value, optional
+        Values that the function sees in place of the states' own.
+    """
+
+    def __init__(self, seeds: Mapping[State, Any] | None = None):
+        self.seeds = dict(seeds or {})
+        self.reads: dict[State, None] = {}
+        self.writes: dict[State, Any] = {}
+        # weak: a state that lives only inside the function is nobody's business afterwards
+        self.created: weakref.WeakKeyDictionary[State, Any] = weakref.WeakKeyDictionary()
+        self.parent: StateTrace | None = None
+
+    def __enter__(self) -> StateTrace:
+        self.parent = _traces.innermost
+        _traces.innermost = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _traces.innermost = self.parent
+        self.parent = None
+
+    def read(self, state: State) -> Any:
+        """The value of ``state`` as the function sees it now."""
+        if state in self.writes:
+            return self.writes[state]
+        if state in self.created:
+            return self.created[state]
+        self.reads[state] = None
+        if state in self.seeds:
+            return self.seeds[state]
+        return state._value if self.parent is None else self.parent.read(state)
+
+    def write(self, state: State, value: Any) -> None:
+        """Keep ``value`` as what the function wrote last."""
+        if state in self.created:
+            self.created[state] = value
+        else:
+            self.writes[state] = value
+
+    def used(self, state: State) -> bool:
+        """Whether the function read or wrote ``state``."""
+        return state in self.reads or state in self.writes
+
+    def outcome(self) -> dict[State, Any]:
+        """The values to hand over: of the states written, and of those created and still alive."""
+        return {**self.writes, **dict(self.created)}
+
+
+def commit(outcome: Mapping[State, Any]) -> None:
+    """Hand values over, each state once: to the trace outside, or to the states themselves."""
+    trace = _traces.innermost
+    if trace is not None:
+        for state, value in outcome.items():
+            if state._value is _UNSET and state not in trace.writes:
+                trace.created[state] = value
+            else:
+                trace.write(state, value)
+        return
+    kept = {s: v for s, v in outcome.items() if s._value is not _UNSET or not has_tracer(v)}
+    for state, value in kept.items():
+        _check_no_tracer(value, state)
+    for state, value in kept.items():
+        state._value = value
+
+
+def has_tracer(tree: Any) -> bool:
+    """Whether a leaf of ``tree`` is a tracer of JAX."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], Any]:
+    """The states in ``tree``, their labels and the structure around them.
+
+    Raises
+    ------
+    TypeError
+        If a leaf is no state.
+    ValueError
+        If a state stands there twice.
+    """
+    entries, treedef = jax.tree_util.tree_flatten_with_path(
+        tree, is_leaf=lambda x: x is None or isinstance(x, State)
+    )
+    labels: dict[State, str] = {}
+    for path, state in entries:
+        label = path_text(argument, path)
+        if not isinstance(state, State):
+            raise TypeError(
+                f"{label} must be a unitjac.State, got {array_text(state)}. "
+                "Pass a State, or a list, tuple or dict of them."
+            )
+        if state in labels:
+            raise ValueError(
+                f"{label} is the same State as {labels[state]} ({state!r}). "
+                "Name each state once; its Jacobian can be used twice."
+            )
+        labels[state] = label
+    return list(labels), list(labels.values()), treedef
+
+
+def _check_leaves(value: Any, state: State) -> None:
+    for path, leaf in _leaves_with_path(value):
+        if not is_arraylike(leaf):
+            raise TypeError(
+                f"{path_text(_name(state) + '.value', path)} must be an array, a number or a "
+                f"quantity, got {array_text(leaf)}. Keep other objects beside the state."
+            )
+
+
+def _check_no_tracer(value: Any, state: State) -> None:
+    for path, leaf in _leaves_with_path(value):
+        if isinstance(leaf, jax.core.Tracer):
+            raise ValueError(
+                f"{path_text(_name(state) + '.value', path)} would hold a tracer of JAX "
+                f"({array_text(leaf)}), which must not outlive its trace; the state keeps its "
+                "value. A state was written under jax.jit, jax.vmap, jax.grad, lax.scan or the "
+                "like. Let a transform of unitjac be the outermost one (jit=True compiles it, "
+                "states included), or return the value instead of writing it."
+            )
+
+
+def _leaves_with_path(value: Any) -> Iterator[tuple[Any, Any]]:
+    return iter(jax.tree_util.tree_flatten_with_path(value)[0])
+
+
+def _name(state: State) -> str:
+    return f"State({state.name})" if state.name else "State"

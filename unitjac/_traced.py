@@ -1,0 +1,113 @@
+"""The user's function as the engine sees it: from a list of magnitudes to a list of magnitudes.
+
+Owns: the one place where the user's function is called, and what is found out there: the
+outputs' structure and units, aux, the states read and written. Never touches: derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ._arguments import name_of
+from ._errors import array_text, is_arraylike, path_text
+from ._inputs import Inputs
+from ._quantity import Stripped, key_paths, strip
+from ._state import State, StateTrace
+from ._static import Packed, is_jax_array, pack
+
+CheckOutput = Callable[[Any, str], None]
+
+
+class Traced:
+    """``fun`` as a pure function of the differentiated magnitudes.
+
+    A call gives ``(magnitudes of the outputs, carried)``; :meth:`unpack` takes what was carried
+    through the derivative apart again. The attributes are known after the call.
+
+    Parameters
+    ----------
+    fun : callable
+        The user's function.
+    inputs : Inputs
+        What is differentiated.
+    kwargs : mapping
+        Keyword arguments of the call.
+    has_aux : bool
+        Whether ``fun`` returns a pair of output and aux.
+    check_states : bool
+        Whether a differentiated state that ``fun`` does not use is an error.
+    check_output : callable
+        Called with each output's magnitude and label; raises where it cannot be differentiated.
+    """
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        inputs: Inputs,
+        kwargs: Mapping[str, Any],
+        *,
+        has_aux: bool,
+        check_states: bool,
+        check_output: CheckOutput,
+    ):
+        self.fun = fun
+        self.inputs = inputs
+        self.kwargs = kwargs
+        self.has_aux = has_aux
+        self.check_states = check_states
+        self.check_output = check_output
+        self.outputs = Stripped([], (), None)
+        self.output_labels: list[str] = []
+        self.reads: list[State] = []
+        self.writes: list[State] = []
+
+    def __call__(self, magnitudes: list[Any]) -> tuple[list[Any], Packed]:
+        args, seeds = self.inputs.place(magnitudes)
+        with StateTrace(seeds) as trace:
+            result = self.fun(*args, **self.kwargs)
+        if self.check_states:
+            self._check_used(trace)
+        output, aux = self._split(result)
+        stripped = strip(output)
+        self._check_outputs(output, stripped)
+        # the structure only: a magnitude kept here would keep a tracer alive
+        self.outputs = stripped._replace(magnitudes=[])
+        self.reads, self.writes = list(trace.reads), list(trace.writes)
+        return stripped.magnitudes, pack((aux, list(trace.outcome().items())), is_jax_array)
+
+    def unpack(self, carried: Packed) -> tuple[Any, dict[State, Any]]:
+        """Aux, and the value of each state that the function wrote."""
+        aux, written = carried.unpack()
+        return aux, dict(written)
+
+    def _split(self, result: Any) -> tuple[Any, Any]:
+        if not self.has_aux:
+            return result, None
+        if isinstance(result, tuple | list) and len(result) == 2:
+            return result[0], result[1]
+        many = f" of {len(result)}" if isinstance(result, tuple | list) else ""
+        raise TypeError(
+            f"with has_aux=True, {name_of(self.fun)} must return a pair (output, aux), got "
+            f"{array_text(result)}{many}. Return exactly two things, or leave has_aux out."
+        )
+
+    def _check_used(self, trace: StateTrace) -> None:
+        chosen = self.inputs.selection
+        for state, label in zip(chosen.states, chosen.state_labels, strict=True):
+            if not trace.used(state):
+                raise ValueError(
+                    f"{label} ({state!r}): {name_of(self.fun)} never reads it, so that its "
+                    "derivative is zero. Was another State meant? Read it in the function, leave "
+                    "it out of grad_states, or pass check_states=False for a block of zeros."
+                )
+
+    def _check_outputs(self, output: Any, stripped: Stripped) -> None:
+        self.output_labels = [path_text("output", path) for path in key_paths(output)]
+        for magnitude, label in zip(stripped.magnitudes, self.output_labels, strict=True):
+            if not is_arraylike(magnitude):
+                raise TypeError(
+                    f"{label} of {name_of(self.fun)} must be an array, a number or a quantity, got "
+                    f"{array_text(magnitude)}. Return it as aux with has_aux=True."
+                )
+            self.check_output(magnitude, f"{label} of {name_of(self.fun)}")
