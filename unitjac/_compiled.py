@@ -21,7 +21,7 @@ from ._quantity import Quantity, is_quantity
 from ._state import State, StateTrace, commit
 from ._static import Packed, is_hashable, is_jax_array, pack
 
-_traced_types: dict[type, bool] = {}
+_traced_types: set[type] = set()  # the types for which is_traced holds, as they come
 
 
 class Compiled:
@@ -39,32 +39,35 @@ class Compiled:
         self._jitted = jax.jit(self._run)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call: Any = args
-        if kwargs or not _all_traced(args):
-            call = _pack_arguments(args, kwargs)
-        while True:
-            states = self._states
-            try:
-                result, written = self._jitted(tuple([s.value for s in states]), call)
-                break
-            except _NewStates as found:
-                self._learn(found.states)
+        result, written = self._with_states(self._jitted, args, kwargs)
         if written is not None:
-            commit(dict(written.unpack()))
+            commit(written.outcome)
         return result.unpack() if type(result) is Packed else result
 
     def lower(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The lowered program of one call, as :meth:`jax.stages.Wrapped.lower` gives it."""
-        call = _pack_arguments(args, kwargs) if kwargs or not _all_traced(args) else args
+        return self._with_states(self._jitted.lower, args, kwargs)
+
+    def _with_states(self, program: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        known = _traced_types
+        for arg in args:  # the short way of most calls: arrays and quantities by position
+            if type(arg) not in known:
+                if not _all_traced(args, kwargs):
+                    args, kwargs = _pack_arguments(args, kwargs), None
+                break
+        else:
+            if kwargs and not _all_traced((), kwargs):
+                args, kwargs = _pack_arguments(args, kwargs), None
         while True:
             try:
-                return self._jitted.lower(tuple([s.value for s in self._states]), call)
+                return program([state.value for state in self._states], args, kwargs)
             except _NewStates as found:
                 self._learn(found.states)
 
-    def _run(self, values: tuple[Any, ...], call: Any) -> tuple[Any, Packed | None]:
+    def _run(self, values: list[Any], args: Any, kwargs: Any) -> tuple[Any, Written | None]:
         states = self._states[: len(values)]
-        args, kwargs = call.unpack() if type(call) is Packed else (call, {})
+        if kwargs is None:
+            args, kwargs = args.unpack()
         with StateTrace(dict(zip(states, values, strict=True))) as trace:
             result = self._fun(args, kwargs)
         new = [state for state in trace.reads if state not in trace.seeds]
@@ -74,13 +77,32 @@ class Compiled:
         outcome = trace.outcome()
         return (
             packed if len(packed.arrays) < len(packed.skeleton) else result,
-            pack(list(outcome.items()), is_jax_array) if outcome else None,
+            Written(outcome) if outcome else None,
         )
 
     def _learn(self, found: list[State]) -> None:
         with self._lock:
             known = set(self._states)
             self._states += tuple(state for state in found if state not in known)
+
+
+@jax.tree_util.register_pytree_node_class
+class Written:
+    """States and the values that they are to take: the values are children, the states static."""
+
+    __slots__ = ("outcome",)
+
+    def __init__(self, outcome: dict[State, Any]):
+        self.outcome = outcome
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[State, ...]]:
+        """The values as children, the states as static data."""
+        return tuple(self.outcome.values()), tuple(self.outcome)
+
+    @classmethod
+    def tree_unflatten(cls, states: tuple[State, ...], values: Iterable[Any]) -> Written:
+        """The inverse of :meth:`tree_flatten`."""
+        return cls(dict(zip(states, values, strict=True)))
 
 
 class _NewStates(Exception):  # noqa: N818 - a signal, never seen by a user
@@ -91,17 +113,13 @@ class _NewStates(Exception):  # noqa: N818 - a signal, never seen by a user
         self.states = states
 
 
-def _all_traced(args: tuple[Any, ...]) -> bool:
-    """Whether all arguments are arrays or quantities; the short way of most calls."""
-    for arg in args:
-        kind = type(arg)
-        if kind is Quantity:
-            continue
-        traced = _traced_types.get(kind)
-        if traced is None:
-            traced = _traced_types[kind] = is_traced(arg)
-        if not traced:
-            return False
+def _all_traced(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether all leaves of the arguments are traced, so that nothing has to be packed."""
+    for leaf in jax.tree.leaves((args, kwargs), is_leaf=is_quantity):
+        if type(leaf) not in _traced_types:
+            if not is_traced(leaf):
+                return False
+            _traced_types.add(type(leaf))
     return True
 
 

@@ -175,11 +175,13 @@ def commit(outcome: Mapping[State, Any]) -> None:
             else:
                 trace.write(state, value)
         return
-    kept = {s: v for s, v in outcome.items() if s._value is not _UNSET or not has_tracer(v)}
-    for state, value in kept.items():
-        _check_no_tracer(value, state)
-    for state, value in kept.items():
-        state._value = value
+    traced = [state for state, value in outcome.items() if has_tracer(value)]
+    for state in traced:
+        if state._value is not _UNSET:
+            _check_no_tracer(outcome[state], state)
+    for state, value in outcome.items():
+        if state not in traced:
+            state._value = value
 
 
 def has_tracer(tree: Any) -> bool:
@@ -227,6 +229,8 @@ def _check_leaves(value: Any, state: State) -> None:
 
 
 def _check_no_tracer(value: Any, state: State) -> None:
+    if not has_tracer(value):
+        return
     for path, leaf in _leaves_with_path(value):
         if isinstance(leaf, jax.core.Tracer):
             raise ValueError(
