@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ._state import State, flatten_states
@@ -32,6 +32,16 @@ class Selection:
     def has_states(self) -> bool:
         """Whether ``grad_states`` was given."""
         return self.state_tree is not None
+
+    def with_states(self, states: tuple[State, ...]) -> Selection:
+        """The same selection of other states."""
+        return replace(self, states=states)
+
+    def pair(self, state_part: Any, arg_part: Any) -> Any:
+        """What comes back: the part that was asked for, or the pair of both."""
+        if not self.has_states:
+            return arg_part
+        return state_part if self.argnums is None else (state_part, arg_part)
 
     def positions(self, count: int, keywords: Iterable[str]) -> tuple[int, ...]:
         """The positions in a call with ``count`` positional arguments, none of them negative.

@@ -1,6 +1,7 @@
 """``jax.jit`` for a function of any arguments that reads and writes states.
 
-Owns: what is static and what is traced, which states go in and come out. Never touches: derivatives.
+Owns: what is static and what is traced, which states go in and come out. Never touches:
+derivatives.
 
 Quantities are pytrees with a static unit, so they cross the boundary as they are. Strings, flags
 and objects are packed into the static part. States go in as arguments: a state that has another
@@ -24,6 +25,9 @@ from ._static import Packed, is_hashable, is_jax_array, pack
 _traced_types: set[type] = set()  # the types for which is_traced holds, as they come
 
 
+Call = Callable[[tuple[Any, ...], dict[str, Any]], Any]
+
+
 class Compiled:
     """``fun(args, kwargs)``, compiled, with its states as inputs and outputs.
 
@@ -32,7 +36,7 @@ class Compiled:
     length says which states the inputs of a compiled program are.
     """
 
-    def __init__(self, fun: Callable[[tuple[Any, ...], dict[str, Any]], Any], states: Iterable[State]):
+    def __init__(self, fun: Call, states: Iterable[State]):
         self._fun = fun
         self._states = tuple(states)
         self._lock = threading.Lock()
@@ -105,7 +109,7 @@ class Written:
         return cls(dict(zip(states, values, strict=True)))
 
 
-class _NewStates(Exception):  # noqa: N818 - a signal, never seen by a user
+class _NewStates(Exception):
     """A trace read states that are not yet among the inputs of the compiled function."""
 
     def __init__(self, states: list[State]):

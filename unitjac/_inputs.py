@@ -5,14 +5,15 @@ Owns: which leaf of which state or argument is which column. Never touches: deri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ._arguments import Selection
+from ._engine._dtypes import Mode, check_input, has_tangent
 from ._errors import array_text, is_arraylike, path_text
-from ._quantity import Stripped, key_paths, strip
+from ._quantity import Stripped, Unit, strip
 from ._state import State
 
 
@@ -21,7 +22,6 @@ class Group:
     """One input: a state's value, or the selected arguments; its leaves are columns."""
 
     roots: tuple[str, ...]
-    tree: Any
     stripped: Stripped
     start: int
 
@@ -34,9 +34,9 @@ class Group:
     def labels(self) -> list[str]:
         """What messages and plans call each leaf."""
         if len(self.roots) == 1:
-            return [path_text(self.roots[0], path) for path in key_paths(self.tree)]
+            return [path_text(self.roots[0], path) for path in self.stripped.paths]
         # a tuple of arguments: the first step of the path says which one
-        return [path_text(self.roots[path[0].idx], path[1:]) for path in key_paths(self.tree)]
+        return [path_text(self.roots[path[0].idx], path[1:]) for path in self.stripped.paths]
 
 
 class Inputs:
@@ -65,34 +65,60 @@ class Inputs:
             self._add(roots, args[self.positions[0]] if single else self._picked(args))
         self._check_leaves()
 
-    @property
+    @cached_property
     def magnitudes(self) -> list[Any]:
         """The magnitude of each column."""
         return [m for group in self.groups for m in group.stripped.magnitudes]
 
-    @property
-    def units(self) -> list[Any]:
+    @cached_property
+    def units(self) -> list[Unit | None]:
         """The unit of each column."""
         return [unit for group in self.groups for unit in group.stripped.units]
 
+    @cached_property
+    def active(self) -> list[int]:
+        """The columns that have tangents: integers have none."""
+        return [j for j, leaf in enumerate(self.magnitudes) if has_tangent(leaf)]
+
     @property
+    def leaves(self) -> list[Any]:
+        """What the engine sees: the magnitudes of the columns that have tangents."""
+        return [self.magnitudes[j] for j in self.active]
+
+    @cached_property
     def labels(self) -> list[str]:
         """What messages and plans call each column."""
         return [label for group in self.groups for label in group.labels]
 
-    @property
-    def argument_group(self) -> Group | None:
-        """The input that stands for the selected arguments."""
-        return self.groups[-1] if self.positions else None
+    def parts(self, of_group: Callable[[Group], Any]) -> tuple[Any, Any]:
+        """Something made for each input: those of the states in their structure, and the last.
 
-    @property
-    def state_groups(self) -> list[Group]:
-        """The inputs that stand for states."""
-        return self.groups[: len(self.selection.states)]
+        None stands for a part that was not asked for.
+        """
+        made = [of_group(group) for group in self.groups]
+        tree = self.selection.state_tree
+        states = tree.unflatten(made[: len(self.selection.states)]) if tree is not None else None
+        return states, made[-1] if self.positions else None
 
-    def place(self, magnitudes: Sequence[Any]) -> tuple[list[Any], dict[State, Any]]:
-        """The arguments and the states' values, with other magnitudes in the columns."""
-        trees = [group.stripped.attach([magnitudes[j] for j in group.columns]) for group in self.groups]
+    def check_dtypes(self, *, mode: Mode, holomorphic: bool, allow_int: bool) -> None:
+        """Raise a TypeError where a column cannot be differentiated with respect to."""
+        for j, leaf in enumerate(self.magnitudes):
+            check_input(
+                leaf,
+                lambda j=j: self.labels[j],
+                mode=mode,
+                holomorphic=holomorphic,
+                allow_int=allow_int,
+            )
+
+    def place(self, leaves: Sequence[Any]) -> tuple[list[Any], dict[State, Any]]:
+        """The arguments and the states' values, with other magnitudes in the active columns."""
+        magnitudes = list(self.magnitudes)
+        for j, leaf in zip(self.active, leaves, strict=True):
+            magnitudes[j] = leaf
+        trees = [
+            group.stripped.attach([magnitudes[j] for j in group.columns]) for group in self.groups
+        ]
         args = list(self.args)
         if self.positions:
             single = isinstance(self.selection.argnums, int)
@@ -105,7 +131,7 @@ class Inputs:
 
     def _add(self, roots: tuple[str, ...], tree: Any) -> None:
         start = self.groups[-1].columns.stop if self.groups else 0
-        self.groups.append(Group(roots, tree, strip(tree), start))
+        self.groups.append(Group(roots, strip(tree), start))
 
     def _check_leaves(self) -> None:
         for j, leaf in enumerate(self.magnitudes):

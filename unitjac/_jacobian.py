@@ -5,22 +5,20 @@ Owns: the public functions, and how blocks become trees with units. Never touche
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-import jax
 import numpy as np
 
-from ._arguments import check_keywords, name_of
-from ._engine._dense import choose_mode, jacobian as engine_jacobian, passes
-from ._engine._dtypes import Mode, check_input, check_output, has_tangent, is_complex
-from ._errors import UnitsDroppedWarning, dtype_of, warn_user
-from ._inputs import Group, Inputs
-from ._plan import Block, Leaf, Plan
-from ._quantity import attach_block, float0_block, is_one, unit_ratio, unit_text
-from ._state import StateTrace
+from ._arguments import check_keywords
+from ._engine._dense import choose_mode, passes
+from ._engine._dense import jacobian as engine_jacobian
+from ._engine._dtypes import Mode
+from ._inputs import Group
+from ._plan import Block
+from ._quantity import Unit, unit_ratio, unit_text
 from ._traced import Traced
-from ._transform import GradientTransform
+from ._transform import GradientTransform, input_tree
 
 _COMMON = (
     "grad_states",
@@ -43,121 +41,55 @@ class JacobianTransform(GradientTransform):
         *,
         transform_name: str,
         mode: Literal["fwd", "rev", "auto"],
-        holomorphic: bool,
-        allow_int: bool,
         **shared: Any,
     ):
         self.transform_name = transform_name
         self.mode: Literal["fwd", "rev", "auto"] = mode
-        self.holomorphic = bool(holomorphic)
-        self.allow_int = bool(allow_int)
         super().__init__(fun, **shared)
 
-    def plan(self, *args: Any, **kwargs: Any) -> Plan:
-        """The plan of a call with these arguments, without printing it."""
-        traced = self._trace(args, kwargs)
-        active = _active(traced.inputs)
-        with StateTrace():  # what is written in here is dropped
-            outputs, _ = jax.eval_shape(_engine_side(traced, active), _pick(traced.inputs, active))
-        return self._write_plan(traced, outputs, active)
+    @property
+    def _checked_mode(self) -> tuple[Mode, Mode]:
+        # in mode "auto" an input may be whatever reverse mode can do, an output whatever forward
+        return "fwd" if self.mode == "fwd" else "rev", "rev" if self.mode == "rev" else "fwd"
 
-    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
-        traced = self._make_traced(args, kwargs, self._check_output)
-        for leaf, label in _labelled(traced.inputs):
-            check_input(
-                leaf,
-                label,
-                # what reverse mode refuses in an input, the other modes refuse too
-                mode="fwd" if self.mode == "fwd" else "rev",
-                holomorphic=self.holomorphic,
-                allow_int=self.allow_int,
-            )
-        return traced
-
-    def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
-        inputs = traced.inputs
-        active = _active(inputs)
-        outputs, blocks, carried = engine_jacobian(
-            _engine_side(traced, active), _pick(inputs, active), self.mode
-        )
-        if not self.unit_aware:
-            self._warn_of_dropped_units(traced)
-        rows = [self._row(traced, i, out, blocks[i], active) for i, out in enumerate(outputs)]
-        state_parts = [_tree(traced, group, rows) for group in inputs.state_groups]
-        tree = inputs.selection.state_tree
-        state_part = tree.unflatten(state_parts) if inputs.selection.has_states else None
-        group = inputs.argument_group
-        return state_part, _tree(traced, group, rows) if group else None, outputs, carried
-
-    def _row(
-        self, traced: Traced, i: int, output: Any, blocks: list[Any], active: list[int]
-    ) -> list[Any]:
-        """The blocks of one output against every input leaf, with their units."""
-        found = dict(zip(active, blocks, strict=True))
-        row = []
-        for j, (leaf, unit) in enumerate(zip(traced.inputs.magnitudes, traced.inputs.units, strict=True)):
-            if j not in found:
-                row.append(float0_block(np.shape(output) + np.shape(leaf)))
-            elif self.unit_aware:
-                row.append(attach_block(found[j], unit_ratio(traced.outputs.units[i], unit)))
-            else:
-                row.append(found[j])
-        return row
-
-    def _check_output(self, leaf: Any, label: str) -> None:
-        check_output(
-            leaf,
-            label,
-            mode="rev" if self.mode == "rev" else "fwd",
-            holomorphic=self.holomorphic,
-        )
-
-    def _warn_of_dropped_units(self, traced: Traced) -> None:
-        lost = {
-            unit_text(ratio): None
-            for out in traced.outputs.units
-            for unit in traced.inputs.units
-            if not is_one(ratio := unit_ratio(out, unit))
-        }
-        if lost:
-            warn_user(
-                f"the Jacobian of {name_of(self.fun)} has blocks in {', '.join(lost)}, which come "
-                "back as plain magnitudes in the units of the function's own inputs and outputs. "
-                f"Pass unit_aware=True to {self.transform_name} to keep the units.",
-                UnitsDroppedWarning,
-            )
-
-    def _write_plan(self, traced: Traced, outputs: list[Any], active: list[int]) -> Plan:
-        inputs = traced.inputs
-        leaves = _pick(inputs, active)
+    def _passes(self, leaves: list[Any], outputs: list[Any]) -> tuple[str, str, int]:
         mode: Mode = choose_mode(leaves, outputs) if self.mode == "auto" else self.mode
         m, n = passes("rev", leaves, outputs), passes("fwd", leaves, outputs)
         fewer = "fewer passes" if m != n else "as few passes, no residuals"
-        ins = tuple(
-            Leaf(label, np.shape(leaf), str(dtype_of(leaf)), unit_text(unit))
-            for label, leaf, unit in zip(inputs.labels, inputs.magnitudes, inputs.units, strict=True)
-        )
-        outs = tuple(
-            Leaf(label, np.shape(leaf), str(dtype_of(leaf)), unit_text(unit))
-            for label, leaf, unit in zip(
-                traced.output_labels, outputs, traced.outputs.units, strict=True
-            )
-        )
-        return Plan(
-            title=f"{self.transform_name} of {name_of(self.fun)}",
-            mode=mode,
-            reason=f"{fewer}: {m:,} outputs, {n:,} inputs" if self.mode == "auto" else "as asked for",
-            passes=n if mode == "fwd" else m,
-            inputs=ins,
-            outputs=outs,
-            reads=tuple(map(repr, traced.reads)),
-            writes=tuple(map(repr, traced.writes)),
-            blocks=tuple(
-                Block(out.label, into.label, out.shape + into.shape, unit_text(unit_ratio(u, v)))
-                for out, u in zip(outs, traced.outputs.units, strict=True)
-                for into, v in zip(ins, inputs.units, strict=True)
-            ),
-        )
+        reason = f"{fewer}: {m:,} outputs, {n:,} inputs" if self.mode == "auto" else "as asked for"
+        return mode, reason, n if mode == "fwd" else m
+
+    def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
+        for i, out in enumerate(outputs):
+            for j, leaf in enumerate(traced.inputs.magnitudes):
+                yield Block(
+                    traced.output_labels[i],
+                    traced.inputs.labels[j],
+                    np.shape(out) + np.shape(leaf),
+                    unit_text(self._unit(traced, i, j)),
+                )
+
+    def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
+        inputs = traced.inputs
+        outputs, blocks, carried = engine_jacobian(traced, inputs.leaves, self.mode)
+        pairs = [(i, j) for i in range(len(outputs)) for j in inputs.active]
+        self._warn_of_dropped_units(self._unit(traced, i, j) for i, j in pairs)
+        rows = []
+        for i, out in enumerate(outputs):
+            found = {
+                j: self._attach(block, self._unit(traced, i, j))
+                for j, block in zip(inputs.active, blocks[i], strict=True)
+            }
+            rows.append(self._filled(inputs, found, np.shape(out)))
+
+        def jacobian_of(group: Group) -> Any:
+            return traced.outputs.treedef.unflatten([input_tree(group, row) for row in rows])
+
+        return *inputs.parts(jacobian_of), outputs, carried
+
+    def _unit(self, traced: Traced, i: int, j: int) -> Unit:
+        """The unit of block (i, j)."""
+        return unit_ratio(traced.outputs.units[i], traced.inputs.units[j])
 
 
 def jacrev(
@@ -381,36 +313,3 @@ def jacobian(
         check_states=check_states,
         jit=jit,
     )
-
-
-def _tree(traced: Traced, group: Group, rows: list[list[Any]]) -> Any:
-    """The Jacobian with respect to one input: the tree of outputs, the input's tree inside."""
-    return traced.outputs.treedef.unflatten(
-        [group.stripped.treedef.unflatten([row[j] for j in group.columns]) for row in rows]
-    )
-
-
-def _labelled(inputs: Inputs) -> list[tuple[Any, str]]:
-    return list(zip(inputs.magnitudes, inputs.labels, strict=True))
-
-
-def _active(inputs: Inputs) -> list[int]:
-    """The columns that have tangents."""
-    return [j for j, leaf in enumerate(inputs.magnitudes) if has_tangent(leaf)]
-
-
-def _pick(inputs: Inputs, active: list[int]) -> list[Any]:
-    return [inputs.magnitudes[j] for j in active]
-
-
-def _engine_side(traced: Traced, active: list[int]) -> Callable[[list[Any]], Any]:
-    """``traced`` as a function of the columns that have tangents."""
-    still = list(traced.inputs.magnitudes)
-
-    def fun(leaves: list[Any]) -> Any:
-        magnitudes = list(still)
-        for j, leaf in zip(active, leaves, strict=True):
-            magnitudes[j] = leaf
-        return traced(magnitudes)
-
-    return fun

@@ -8,6 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._errors import dtype_of
+from ._quantity import Unit, unit_text
 
 _MOST_ROWS = 40
 
@@ -20,6 +26,11 @@ class Leaf:
     shape: tuple[int, ...]
     dtype: str
     unit: str
+
+
+def leaf_of(label: str, magnitude: Any, unit: Unit | None) -> Leaf:
+    """A leaf as plans list it."""
+    return Leaf(label, np.shape(magnitude), str(dtype_of(magnitude)), unit_text(unit))
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class Plan:
     title : str
         The transform and its function.
     mode : str
-        ``"fwd"`` or ``"rev"``.
+        ``"fwd"`` or ``"rev"``; for second derivatives both, as in ``"fwd over rev"``.
     reason : str
         Why this mode.
     passes : int
@@ -71,7 +82,7 @@ class Plan:
         return f"<plan of {self.title}: {self.mode}, {_count(self.passes, 'pass', 'passes')}>"
 
     def __str__(self) -> str:
-        name = {"fwd": "forward", "rev": "reverse"}[self.mode]
+        name = self.mode.replace("fwd", "forward").replace("rev", "reverse")
         head = [
             self.title,
             f"  mode     {name} ({self.reason}), {_count(self.passes, 'pass', 'passes')}",

@@ -33,6 +33,12 @@ class Stripped(NamedTuple):
     units: tuple[Unit | None, ...]
     treedef: Any
 
+    @property
+    def paths(self) -> list[tuple[Any, ...]]:
+        """The key path of each leaf, a quantity being one leaf."""
+        numbered = self.treedef.unflatten(range(len(self.units)))
+        return [path for path, _ in jax.tree_util.tree_flatten_with_path(numbered)[0]]
+
     def attach(self, magnitudes: Sequence[Any]) -> Any:
         """The tree with other magnitudes, in the same units."""
         return self.treedef.unflatten(
@@ -53,11 +59,6 @@ def strip(tree: Any) -> Stripped:
     return Stripped(magnitudes, units, treedef)
 
 
-def key_paths(tree: Any) -> list[tuple[Any, ...]]:
-    """The key path of each leaf of ``tree``, a quantity being one leaf."""
-    return [path for path, _ in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_quantity)[0]]
-
-
 def attach(magnitude: Any, unit: Unit | None) -> Any:
     """Put ``unit`` on ``magnitude``; a plain array where the unit is None."""
     return magnitude if unit is None else Quantity(magnitude, unit=unit)
@@ -66,7 +67,9 @@ def attach(magnitude: Any, unit: Unit | None) -> Any:
 @lru_cache(maxsize=4096)
 def unit_ratio(out_unit: Unit | None, in_unit: Unit | None) -> Unit:
     """The unit of a derivative: that of the output over that of the input."""
-    return (out_unit or UNITLESS) / (in_unit or UNITLESS)
+    ratio = (out_unit or UNITLESS) / (in_unit or UNITLESS)
+    assert isinstance(ratio, Unit)  # brainunit's signature allows for a quantity here
+    return ratio
 
 
 def is_dimensionless(unit: Unit | None) -> bool:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+from jax.core import Tracer
 
 from ._errors import array_text, is_arraylike, path_text
 
@@ -186,7 +187,7 @@ def commit(outcome: Mapping[State, Any]) -> None:
 
 def has_tracer(tree: Any) -> bool:
     """Whether a leaf of ``tree`` is a tracer of JAX."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], Any]:
@@ -232,7 +233,7 @@ def _check_no_tracer(value: Any, state: State) -> None:
     if not has_tracer(value):
         return
     for path, leaf in _leaves_with_path(value):
-        if isinstance(leaf, jax.core.Tracer):
+        if isinstance(leaf, Tracer):
             raise ValueError(
                 f"{path_text(_name(state) + '.value', path)} would hold a tracer of JAX "
                 f"({array_text(leaf)}), which must not outlive its trace; the state keeps its "

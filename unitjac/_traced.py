@@ -12,15 +12,15 @@ from typing import Any
 from ._arguments import name_of
 from ._errors import array_text, is_arraylike, path_text
 from ._inputs import Inputs
-from ._quantity import Stripped, key_paths, strip
+from ._quantity import Stripped, strip
 from ._state import State, StateTrace
 from ._static import Packed, is_jax_array, pack
 
-CheckOutput = Callable[[Any, str], None]
+CheckOutput = Callable[[Any, Callable[[], str]], None]
 
 
 class Traced:
-    """``fun`` as a pure function of the differentiated magnitudes.
+    """``fun`` as a pure function of the magnitudes that have tangents.
 
     A call gives ``(magnitudes of the outputs, carried)``; :meth:`unpack` takes what was carried
     through the derivative apart again. The attributes are known after the call.
@@ -58,23 +58,31 @@ class Traced:
         self.check_states = check_states
         self.check_output = check_output
         self.outputs = Stripped([], (), None)
-        self.output_labels: list[str] = []
         self.reads: list[State] = []
         self.writes: list[State] = []
 
-    def __call__(self, magnitudes: list[Any]) -> tuple[list[Any], Packed]:
-        args, seeds = self.inputs.place(magnitudes)
+    def __call__(self, leaves: list[Any]) -> tuple[list[Any], Packed]:
+        args, seeds = self.inputs.place(leaves)
         with StateTrace(seeds) as trace:
             result = self.fun(*args, **self.kwargs)
         if self.check_states:
             self._check_used(trace)
         output, aux = self._split(result)
         stripped = strip(output)
-        self._check_outputs(output, stripped)
         # the structure only: a magnitude kept here would keep a tracer alive
         self.outputs = stripped._replace(magnitudes=[])
+        self._check_outputs(stripped.magnitudes)
         self.reads, self.writes = list(trace.reads), list(trace.writes)
         return stripped.magnitudes, pack((aux, list(trace.outcome().items())), is_jax_array)
+
+    def output_label(self, i: int) -> str:
+        """What messages call the i-th output."""
+        return f"{self.output_labels[i]} of {name_of(self.fun)}"
+
+    @property
+    def output_labels(self) -> list[str]:
+        """What plans call each output."""
+        return [path_text("output", path) for path in self.outputs.paths]
 
     def unpack(self, carried: Packed) -> tuple[Any, dict[State, Any]]:
         """Aux, and the value of each state that the function wrote."""
@@ -102,12 +110,11 @@ class Traced:
                     "it out of grad_states, or pass check_states=False for a block of zeros."
                 )
 
-    def _check_outputs(self, output: Any, stripped: Stripped) -> None:
-        self.output_labels = [path_text("output", path) for path in key_paths(output)]
-        for magnitude, label in zip(stripped.magnitudes, self.output_labels, strict=True):
+    def _check_outputs(self, magnitudes: list[Any]) -> None:
+        for i, magnitude in enumerate(magnitudes):
             if not is_arraylike(magnitude):
                 raise TypeError(
-                    f"{label} of {name_of(self.fun)} must be an array, a number or a quantity, got "
+                    f"{self.output_label(i)} must be an array, a number or a quantity, got "
                     f"{array_text(magnitude)}. Return it as aux with has_aux=True."
                 )
-            self.check_output(magnitude, f"{label} of {name_of(self.fun)}")
+            self.check_output(magnitude, lambda i=i: self.output_label(i))

@@ -1,4 +1,4 @@
-"""What every transform of a function shares: states, arguments, returns, compilation.
+"""What every transform of a function shares: states, arguments, returns, compilation, plan.
 
 Owns: :class:`GradientTransform`, the way of one call, the twelve shapes of what comes back.
 Never touches: how a derivative is computed.
@@ -10,15 +10,24 @@ import abc
 import copy
 import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ._arguments import Selection, check_function, name_of, select
+import jax
+import numpy as np
+
+from ._arguments import check_function, name_of, select
 from ._compiled import Compiled
-from ._inputs import Inputs
-from ._plan import Plan
-from ._state import commit
-from ._traced import CheckOutput, Traced
+from ._engine._dtypes import Mode, check_output
+from ._errors import UnitsDroppedWarning, warn_user
+from ._inputs import Group, Inputs
+from ._plan import Plan, leaf_of
+from ._quantity import Unit, attach_block, float0_block, is_one, unit_text
+from ._state import StateTrace, commit
+from ._traced import Traced
+
+Columns = dict[int, Any]
+"""What a derivative has for each column that has tangents."""
 
 
 class GradientTransform(abc.ABC):
@@ -47,16 +56,20 @@ class GradientTransform(abc.ABC):
         unit_aware: bool,
         check_states: bool,
         jit: bool,
+        holomorphic: bool = False,
+        allow_int: bool = False,
     ):
         check_function(fun, self.transform_name)
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
-        self.selection: Selection = select(grad_states, argnums)
+        self.selection = select(grad_states, argnums)
         self.has_aux = bool(has_aux)
         self.return_value = bool(return_value)
         self.unit_aware = bool(unit_aware)
         self.check_states = bool(check_states)
         self.jit = bool(jit)
+        self.holomorphic = bool(holomorphic)
+        self.allow_int = bool(allow_int)
         self._compile()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -73,7 +86,7 @@ class GradientTransform(abc.ABC):
         return {k: v for k, v in self.__dict__.items() if k != "_call"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        vars(self).update(state)
         self._compile()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GradientTransform:
@@ -82,9 +95,8 @@ class GradientTransform(abc.ABC):
         clone = copy.copy(self)
         memo[id(self)] = clone
         clone.fun = copy.deepcopy(self.fun, memo)
-        states = tuple(memo.get(id(state), state) for state in self.selection.states)
-        clone.selection = Selection(
-            self.selection.argnums, states, self.selection.state_labels, self.selection.state_tree
+        clone.selection = self.selection.with_states(
+            tuple(memo.get(id(state), state) for state in self.selection.states)
         )
         clone._compile()
         return clone
@@ -104,21 +116,61 @@ class GradientTransform(abc.ABC):
         print(plan)
         return plan
 
-    @abc.abstractmethod
     def plan(self, *args: Any, **kwargs: Any) -> Plan:
         """The plan of a call with these arguments, without printing it."""
+        traced = self._trace(args, kwargs)
+        inputs = traced.inputs
+        with StateTrace():  # what is written in here is dropped
+            outputs, _ = jax.eval_shape(traced, inputs.leaves)
+        mode, reason, passes = self._passes(inputs.leaves, outputs)
+        return Plan(
+            title=f"{self.transform_name} of {name_of(self.fun)}",
+            mode=mode,
+            reason=reason,
+            passes=passes,
+            inputs=tuple(map(leaf_of, inputs.labels, inputs.magnitudes, inputs.units)),
+            outputs=tuple(map(leaf_of, traced.output_labels, outputs, traced.outputs.units)),
+            reads=tuple(map(repr, traced.reads)),
+            writes=tuple(map(repr, traced.writes)),
+            blocks=tuple(self._blocks(traced, outputs)),
+        )
+
+    @abc.abstractmethod
+    def _passes(self, leaves: list[Any], outputs: list[Any]) -> tuple[str, str, int]:
+        """The mode, why it, and how many seeds are pushed or pulled."""
+
+    @abc.abstractmethod
+    def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterable[Any]:
+        """The table of blocks of the plan."""
 
     @abc.abstractmethod
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         """``(state part, argument part, magnitudes of the outputs, carried)`` of one call."""
 
+    @property
     @abc.abstractmethod
-    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
-        """The function at these arguments, after the checks of what goes in."""
+    def _checked_mode(self) -> tuple[Mode, Mode]:
+        """The modes by whose rules the dtypes of inputs and of outputs are checked."""
 
     def _compile(self) -> None:
         run = self._evaluate
         self._call = Compiled(run, self.selection.states) if self.jit else run
+
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+        """The function at these arguments, after the checks of what goes in."""
+        mode_in, mode_out = self._checked_mode
+        inputs = Inputs(self.selection, args, tuple(kwargs))
+        inputs.check_dtypes(mode=mode_in, holomorphic=self.holomorphic, allow_int=self.allow_int)
+        return Traced(
+            self.fun,
+            inputs,
+            kwargs,
+            has_aux=self.has_aux,
+            check_states=self.check_states,
+            check_output=functools.partial(
+                check_output, mode=mode_out, holomorphic=self.holomorphic
+            ),
+        )
 
     def _evaluate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         traced = self._trace(args, kwargs)
@@ -129,12 +181,7 @@ class GradientTransform(abc.ABC):
         return result
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
-        if not self.selection.has_states:
-            derivative = arg_part
-        elif self.selection.argnums is None:
-            derivative = state_part
-        else:
-            derivative = (state_part, arg_part)
+        derivative = self.selection.pair(state_part, arg_part)
         if not (self.return_value or self.has_aux):
             return derivative
         return (
@@ -143,15 +190,30 @@ class GradientTransform(abc.ABC):
             *((aux,) if self.has_aux else ()),
         )
 
-    def _make_traced(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], check_output: CheckOutput
-    ) -> Traced:
-        inputs = Inputs(self.selection, args, tuple(kwargs))
-        return Traced(
-            self.fun,
-            inputs,
-            kwargs,
-            has_aux=self.has_aux,
-            check_states=self.check_states,
-            check_output=check_output,
-        )
+    def _attach(self, block: Any, unit: Unit) -> Any:
+        """A block as it is handed back."""
+        return attach_block(block, unit) if self.unit_aware else block
+
+    def _filled(self, inputs: Inputs, found: Columns, shape: tuple[int, ...]) -> Columns:
+        """``found``, and a ``float0`` block in each column that has no tangents."""
+        return {
+            j: found[j] if j in found else float0_block(shape + np.shape(leaf))
+            for j, leaf in enumerate(inputs.magnitudes)
+        }
+
+    def _warn_of_dropped_units(self, units: Iterable[Unit]) -> None:
+        if self.unit_aware:
+            return
+        lost = dict.fromkeys(unit_text(unit) for unit in units if not is_one(unit))
+        if lost:
+            warn_user(
+                f"{self.transform_name} of {name_of(self.fun)} has blocks in {', '.join(lost)}, "
+                "which come back as plain magnitudes in the units of the function's own inputs "
+                "and outputs. Pass unit_aware=True to keep the units.",
+                UnitsDroppedWarning,
+            )
+
+
+def input_tree(group: Group, columns: Columns) -> Any:
+    """What the columns hold, as the tree of one input."""
+    return group.stripped.treedef.unflatten([columns[j] for j in group.columns])

@@ -87,7 +87,10 @@ def _pulled(pull: Callable[..., Any], leaves: list[Any], outputs: list[Any]) -> 
     (stacks,) = jax.vmap(pull)(basis(outputs))
     bounds = offsets(outputs)
     return [
-        [stack[bounds[i] : bounds[i + 1]].reshape(np.shape(out) + stack.shape[1:]) for stack in stacks]
+        [
+            stack[bounds[i] : bounds[i + 1]].reshape(np.shape(out) + stack.shape[1:])
+            for stack in stacks
+        ]
         for i, out in enumerate(outputs)
     ]
 

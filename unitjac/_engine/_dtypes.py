@@ -8,14 +8,18 @@ mode wants real inputs, and ``holomorphic=True`` wants both complex.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
-from .._errors import array_text, dtype_of
+from unitjac._errors import array_text, dtype_of
 
 Mode = Literal["fwd", "rev"]
+
+Label = Callable[[], str]
+"""How a message calls a leaf; asked for only where there is a message to write."""
 
 
 def has_tangent(leaf: Any) -> bool:
@@ -29,13 +33,17 @@ def is_complex(leaf: Any) -> bool:
 
 
 def check_input(
-    leaf: Any, label: str, *, mode: Mode, holomorphic: bool, allow_int: bool = False
+    leaf: Any, label: Label, *, mode: Mode, holomorphic: bool, allow_int: bool = False
 ) -> None:
     """Raise a TypeError where ``leaf`` cannot be differentiated with respect to."""
-    came = f"{label} is {array_text(leaf)}"
     dtype = dtype_of(leaf)
+    if jnp.issubdtype(dtype, jnp.floating) and not holomorphic:
+        return
+    came = f"{label()} is {array_text(leaf)}"
     if jnp.issubdtype(dtype, jax.dtypes.extended):
-        raise TypeError(f"{came}: a random key has no derivative. Leave it out of what is differentiated.")
+        raise TypeError(
+            f"{came}: a random key has no derivative. Leave it out of what is differentiated."
+        )
     if not has_tangent(leaf):
         if allow_int and not holomorphic:
             return
@@ -57,11 +65,11 @@ def check_input(
         )
 
 
-def check_output(
-    leaf: Any, label: str, *, mode: Mode, holomorphic: bool, inputs: str = "the inputs"
-) -> None:
+def check_output(leaf: Any, label: Label, *, mode: Mode, holomorphic: bool) -> None:
     """Raise a TypeError where ``leaf`` cannot be differentiated."""
-    came = f"{label} is {array_text(leaf)}"
+    if jnp.issubdtype(dtype_of(leaf), jnp.floating) and not holomorphic:
+        return
+    came = f"{label()} is {array_text(leaf)}"
     if not has_tangent(leaf):
         raise TypeError(
             f"{came}, but a differentiated output must be real or complex. Convert it to float, "
@@ -75,5 +83,6 @@ def check_output(
     if mode == "rev" and is_complex(leaf) and not holomorphic:
         raise TypeError(
             f"{came}, but reverse mode wants real outputs. Pass holomorphic=True where the "
-            f"function is holomorphic and {inputs} complex, or return the real and imaginary parts."
+            "function is holomorphic and its inputs complex, or return the real and imaginary "
+            "parts."
         )

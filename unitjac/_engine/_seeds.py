@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .._errors import dtype_of
+from unitjac._errors import dtype_of
 
 
 def sizes(leaves: Sequence[Any]) -> list[int]:
