@@ -4,6 +4,8 @@ Owns: the public names. Never touches: anything; it only gathers what the module
 """
 
 from ._errors import UnitsDroppedWarning
+from ._gradient import grad, value_and_grad, vector_grad
+from ._hessian import hessian
 from ._jacobian import jacfwd, jacobian, jacrev
 from ._plan import Plan
 from ._state import State
@@ -17,7 +19,11 @@ __all__ = [
     "State",
     "UnitsDroppedWarning",
     "__version__",
+    "grad",
+    "hessian",
     "jacfwd",
     "jacobian",
     "jacrev",
+    "value_and_grad",
+    "vector_grad",
 ]

@@ -125,12 +125,15 @@ def _as_argnums(argnums: Any) -> int | tuple[int, ...]:
 
 
 def _as_position(n: Any) -> int:
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(
-            f"argnums must be an int or a sequence of ints, got {n!r} ({type(n).__name__}). "
-            "Write argnums=0, or argnums=(0, 2)."
-        )
-    return operator.index(n)
+    try:
+        if not isinstance(n, bool):
+            return operator.index(n)
+    except TypeError:
+        pass  # a float, an array of several numbers, no number at all
+    raise TypeError(
+        f"argnums must be an int or a sequence of ints, got {n!r} ({type(n).__name__}). "
+        "Write argnums=0, or argnums=(0, 2)."
+    )
 
 
 def _check_distinct(wanted: Sequence[int], positions: Sequence[int]) -> None:

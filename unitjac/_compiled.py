@@ -19,7 +19,7 @@ import numpy as np
 
 from ._errors import path_text
 from ._quantity import Quantity, is_quantity
-from ._state import State, StateTrace, commit
+from ._state import State, StateTrace, commit, raise_leak
 from ._static import Packed, is_hashable, is_jax_array, pack
 
 _traced_types: set[type] = set()  # the types for which is_traced holds, as they come
@@ -39,6 +39,7 @@ class Compiled:
     def __init__(self, fun: Call, states: Iterable[State]):
         self._fun = fun
         self._states = tuple(states)
+        self._written: tuple[State, ...] = ()  # by the last trace, for messages
         self._lock = threading.Lock()
         self._jitted = jax.jit(self._run)
 
@@ -67,6 +68,8 @@ class Compiled:
                 return program([state.value for state in self._states], args, kwargs)
             except _NewStates as found:
                 self._learn(found.states)
+            except jax.errors.UnexpectedTracerError as error:
+                raise_leak(error, self._written)
 
     def _run(self, values: list[Any], args: Any, kwargs: Any) -> tuple[Any, Written | None]:
         states = self._states[: len(values)]
@@ -79,6 +82,7 @@ class Compiled:
             raise _NewStates(new)
         packed = pack(result, is_jax_array)
         outcome = trace.outcome()
+        self._written = tuple(outcome)
         return (
             packed if len(packed.arrays) < len(packed.skeleton) else result,
             Written(outcome) if outcome else None,
@@ -123,7 +127,8 @@ def _all_traced(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         if type(leaf) not in _traced_types:
             if not is_traced(leaf):
                 return False
-            _traced_types.add(type(leaf))
+            if type(leaf) is not np.ndarray:  # which may hold anything
+                _traced_types.add(type(leaf))
     return True
 
 
@@ -133,9 +138,11 @@ def is_traced(leaf: Any) -> bool:
     Arrays, quantities, floats and complex numbers are traced; ints and bools (sizes and flags),
     strings, None, callables and other objects are static.
     """
-    return isinstance(
-        leaf, jax.Array | np.ndarray | np.generic | float | complex | Quantity
-    ) or hasattr(leaf, "__jax_array__")
+    if isinstance(leaf, np.ndarray | np.generic):
+        return leaf.dtype.kind not in "OSUMm"  # objects, text, dates
+    return isinstance(leaf, jax.Array | float | complex | Quantity) or hasattr(
+        leaf, "__jax_array__"
+    )
 
 
 def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:

@@ -4,12 +4,16 @@ Owns the text of a number and of a unit. Never computes with either, and knows n
 terminals.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import brainunit as u
+
+from ._quantity import unit_ratio
 
 __all__ = ["UnitTexts", "aligned", "number_text", "value_text"]
 
@@ -104,7 +108,7 @@ class UnitTexts:
 
         A quotient without a dimension has no text, since its scale belongs to the number.
         """
-        unit = over / under
+        unit = unit_ratio(over, under)
         if unit.dim.is_dimensionless:
             return ""
         if under.is_unitless:

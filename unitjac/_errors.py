@@ -33,8 +33,13 @@ def warn_user(message: str, category: type[Warning]) -> None:
 
 def dtype_of(leaf: Any) -> np.dtype:
     """Dtype of an array, a number or anything that JAX takes for an array."""
+    if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
+        return leaf.dtype
     dtype = getattr(leaf, "dtype", None)
-    return np.dtype(jax.numpy.result_type(leaf)) if dtype is None else dtype
+    if dtype == jax.dtypes.float0:
+        return np.dtype(jax.dtypes.float0)
+    # NumPy's float64 is float32 to JAX, unless 64 bits are switched on
+    return np.dtype(jax.numpy.result_type(leaf if dtype is None else dtype))
 
 
 def array_text(leaf: Any) -> str:

@@ -13,10 +13,10 @@ import numpy as np
 from ._arguments import check_keywords
 from ._engine._dense import choose_mode, passes
 from ._engine._dense import jacobian as engine_jacobian
-from ._engine._dtypes import Mode
-from ._inputs import Group
+from ._engine._dtypes import Mode, is_complex
+from ._inputs import Group, Inputs
 from ._plan import Block
-from ._quantity import Unit, unit_ratio, unit_text
+from ._quantity import Unit, unit_ratio
 from ._traced import Traced
 from ._transform import GradientTransform, input_tree
 
@@ -47,12 +47,14 @@ class JacobianTransform(GradientTransform):
         self.mode: Literal["fwd", "rev", "auto"] = mode
         super().__init__(fun, **shared)
 
-    @property
-    def _checked_mode(self) -> tuple[Mode, Mode]:
-        # in mode "auto" an input may be whatever reverse mode can do, an output whatever forward
-        return "fwd" if self.mode == "fwd" else "rev", "rev" if self.mode == "rev" else "fwd"
+    def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
+        if self.mode != "auto":
+            return self.mode, self.mode
+        # complex inputs leave reverse mode only, complex outputs forward mode only
+        return "rev", "rev" if any(map(is_complex, inputs.magnitudes)) else "fwd"
 
-    def _passes(self, leaves: list[Any], outputs: list[Any]) -> tuple[str, str, int]:
+    def _passes(self, traced: Traced, outputs: list[Any]) -> tuple[str, str, int]:
+        leaves = traced.inputs.leaves
         mode: Mode = choose_mode(leaves, outputs) if self.mode == "auto" else self.mode
         m, n = passes("rev", leaves, outputs), passes("fwd", leaves, outputs)
         fewer = "fewer passes" if m != n else "as few passes, no residuals"
@@ -60,13 +62,14 @@ class JacobianTransform(GradientTransform):
         return mode, reason, n if mode == "fwd" else m
 
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
+        rows, columns = traced.output_labels, traced.inputs.labels
         for i, out in enumerate(outputs):
             for j, leaf in enumerate(traced.inputs.magnitudes):
                 yield Block(
-                    traced.output_labels[i],
-                    traced.inputs.labels[j],
+                    rows[i],
+                    columns[j],
                     np.shape(out) + np.shape(leaf),
-                    unit_text(self._unit(traced, i, j)),
+                    self._unit_text(self._unit(traced, i, j)),
                 )
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
@@ -269,7 +272,8 @@ def jacobian(
     mode : {"auto", "fwd", "rev"}, default "auto"
         ``"auto"`` linearizes ``fun`` once and pushes forward where there are no more inputs than
         outputs, else pulls back; ``describe()`` says which. It keeps what a backward pass needs
-        in both cases: for a long loop with few inputs ``"fwd"`` needs less memory.
+        in both cases: for a long loop with few inputs ``"fwd"`` needs less memory. A function
+        with :func:`jax.custom_vjp` wants ``"rev"``, one with :func:`jax.lax.while_loop` ``"fwd"``.
 
     Returns
     -------

@@ -77,6 +77,11 @@ def is_dimensionless(unit: Unit | None) -> bool:
     return unit is None or bool(unit.dim.is_dimensionless)
 
 
+def same_dimension(one: Unit | None, other: Unit | None) -> bool:
+    """Whether quantities in the two units can be added."""
+    return is_dimensionless(unit_ratio(one, other))
+
+
 def is_one(unit: Unit | None) -> bool:
     """Whether ``unit`` is the number one, so that leaving it out changes nothing."""
     return unit is None or bool(unit.is_unitless)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 import jax
 from jax.core import Tracer
@@ -188,6 +188,19 @@ def commit(outcome: Mapping[State, Any]) -> None:
 def has_tracer(tree: Any) -> bool:
     """Whether a leaf of ``tree`` is a tracer of JAX."""
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:
+    """Say of a tracer that left its trace which state carried it out."""
+    names = ", ".join(map(repr, written))
+    if not names:
+        raise error
+    raise ValueError(
+        f"a tracer of JAX left its trace, and {names} was written: a state cannot be written "
+        "inside a function that JAX traces by itself (lax.scan, cond, while_loop, jit, vmap, "
+        "grad, checkpoint). The states keep their values. Return the value from the inner "
+        "function, and write it outside of that function."
+    ) from error
 
 
 def flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], Any]:

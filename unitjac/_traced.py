@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+
 from ._arguments import name_of
 from ._errors import array_text, is_arraylike, path_text
 from ._inputs import Inputs
 from ._quantity import Stripped, strip
-from ._state import State, StateTrace
+from ._state import State, StateTrace, raise_leak
 from ._static import Packed, is_jax_array, pack
 
 CheckOutput = Callable[[Any, Callable[[], str]], None]
@@ -64,7 +66,10 @@ class Traced:
     def __call__(self, leaves: list[Any]) -> tuple[list[Any], Packed]:
         args, seeds = self.inputs.place(leaves)
         with StateTrace(seeds) as trace:
-            result = self.fun(*args, **self.kwargs)
+            try:
+                result = self.fun(*args, **self.kwargs)
+            except jax.errors.UnexpectedTracerError as error:
+                raise_leak(error, trace.writes)
         if self.check_states:
             self._check_used(trace)
         output, aux = self._split(result)

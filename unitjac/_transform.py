@@ -22,8 +22,8 @@ from ._engine._dtypes import Mode, check_output
 from ._errors import UnitsDroppedWarning, warn_user
 from ._inputs import Group, Inputs
 from ._plan import Plan, leaf_of
-from ._quantity import Unit, attach_block, float0_block, is_one, unit_text
-from ._state import StateTrace, commit
+from ._quantity import Unit, attach_block, float0_block, is_dimensionless, is_one, unit_text
+from ._state import StateTrace, commit, raise_leak
 from ._traced import Traced
 
 Columns = dict[int, Any]
@@ -72,7 +72,7 @@ class GradientTransform(abc.ABC):
         self.allow_int = bool(allow_int)
         self._compile()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The derivative at these arguments, with value and aux where they were asked for."""
         return self._call(args, kwargs)
 
@@ -101,7 +101,7 @@ class GradientTransform(abc.ABC):
         clone._compile()
         return clone
 
-    def describe(self, *args: Any, **kwargs: Any) -> Plan:
+    def describe(self, /, *args: Any, **kwargs: Any) -> Plan:
         """Print the plan of a call with these arguments, and give it back.
 
         Nothing is computed and no state is touched: ``fun`` is traced with abstract values.
@@ -116,13 +116,13 @@ class GradientTransform(abc.ABC):
         print(plan)
         return plan
 
-    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+    def plan(self, /, *args: Any, **kwargs: Any) -> Plan:
         """The plan of a call with these arguments, without printing it."""
         traced = self._trace(args, kwargs)
         inputs = traced.inputs
         with StateTrace():  # what is written in here is dropped
             outputs, _ = jax.eval_shape(traced, inputs.leaves)
-        mode, reason, passes = self._passes(inputs.leaves, outputs)
+        mode, reason, passes = self._passes(traced, outputs)
         return Plan(
             title=f"{self.transform_name} of {name_of(self.fun)}",
             mode=mode,
@@ -136,7 +136,7 @@ class GradientTransform(abc.ABC):
         )
 
     @abc.abstractmethod
-    def _passes(self, leaves: list[Any], outputs: list[Any]) -> tuple[str, str, int]:
+    def _passes(self, traced: Traced, outputs: list[Any]) -> tuple[str, str, int]:
         """The mode, why it, and how many seeds are pushed or pulled."""
 
     @abc.abstractmethod
@@ -147,9 +147,8 @@ class GradientTransform(abc.ABC):
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         """``(state part, argument part, magnitudes of the outputs, carried)`` of one call."""
 
-    @property
     @abc.abstractmethod
-    def _checked_mode(self) -> tuple[Mode, Mode]:
+    def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
         """The modes by whose rules the dtypes of inputs and of outputs are checked."""
 
     def _compile(self) -> None:
@@ -158,8 +157,8 @@ class GradientTransform(abc.ABC):
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         """The function at these arguments, after the checks of what goes in."""
-        mode_in, mode_out = self._checked_mode
         inputs = Inputs(self.selection, args, tuple(kwargs))
+        mode_in, mode_out = self._rules(inputs)
         inputs.check_dtypes(mode=mode_in, holomorphic=self.holomorphic, allow_int=self.allow_int)
         return Traced(
             self.fun,
@@ -174,7 +173,10 @@ class GradientTransform(abc.ABC):
 
     def _evaluate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         traced = self._trace(args, kwargs)
-        state_part, arg_part, outputs, carried = self._differentiate(traced)
+        try:
+            state_part, arg_part, outputs, carried = self._differentiate(traced)
+        except jax.errors.UnexpectedTracerError as error:
+            raise_leak(error, traced.writes)
         aux, written = traced.unpack(carried)
         result = self._returns(state_part, arg_part, traced.outputs.attach(outputs), aux)
         commit(written)
@@ -193,6 +195,10 @@ class GradientTransform(abc.ABC):
     def _attach(self, block: Any, unit: Unit) -> Any:
         """A block as it is handed back."""
         return attach_block(block, unit) if self.unit_aware else block
+
+    def _unit_text(self, unit: Unit) -> str:
+        """The unit of a block in the plan: what is handed back, or what is dropped."""
+        return "1" if self.unit_aware and is_dimensionless(unit) else unit_text(unit)
 
     def _filled(self, inputs: Inputs, found: Columns, shape: tuple[int, ...]) -> Columns:
         """``found``, and a ``float0`` block in each column that has no tangents."""

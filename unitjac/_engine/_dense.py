@@ -38,10 +38,12 @@ def jacobian(fun: Pure, leaves: list[Any], mode: Literal["fwd", "rev", "auto"]) 
 def choose_mode(inputs: Sequence[Any], outputs: Sequence[Any]) -> Mode:
     """The mode with fewer passes; forward where they are equal, since it keeps no residuals.
 
-    A complex input that is not promised to be holomorphic leaves only reverse mode.
+    Where only the inputs are complex, reverse mode alone is defined, and forward mode where only
+    the outputs are.
     """
-    if any(map(is_complex, inputs)) and not any(map(is_complex, outputs)):
-        return "rev"
+    complex_in, complex_out = any(map(is_complex, inputs)), any(map(is_complex, outputs))
+    if complex_in != complex_out:
+        return "rev" if complex_in else "fwd"
     return "fwd" if sum(sizes(inputs)) <= sum(sizes(outputs)) else "rev"
 
 
@@ -71,13 +73,20 @@ def _automatic(fun: Pure, leaves: list[Any]) -> Jacobian:
     # linearize calls fun once and can be pushed and transposed, so that the choice can wait
     # until the outputs' sizes are known
     outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
-    if choose_mode(leaves, outputs) == "rev":
-        pull = jax.linear_transpose(push, leaves)
-        return Jacobian(outputs, _pulled(pull, leaves, outputs), carried)
     if not leaves:
         return Jacobian(outputs, [[] for _ in outputs], carried)
-    stacks = jax.vmap(push, out_axes=-1)(basis(leaves))
-    return Jacobian(outputs, _cut_columns(stacks, leaves), carried)
+    mode = choose_mode(leaves, outputs)
+    try:
+        if mode == "rev":
+            pull = jax.linear_transpose(push, leaves)
+            return Jacobian(outputs, _pulled(pull, leaves, outputs), carried)
+        stacks = jax.vmap(push, out_axes=-1)(basis(leaves))
+        return Jacobian(outputs, _cut_columns(stacks, leaves), carried)
+    except Exception as error:
+        # custom_vjp knows no forward mode, while_loop no reverse mode
+        other = {"fwd": "rev", "rev": "fwd"}[mode]
+        error.add_note(f'mode="auto" chose "{mode}" by the sizes; mode="{other}" may work here.')
+        raise
 
 
 def _pulled(pull: Callable[..., Any], leaves: list[Any], outputs: list[Any]) -> list[list[Any]]:

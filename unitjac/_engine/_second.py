@@ -1,0 +1,58 @@
+"""Second derivatives: a Jacobian of the blocks of a Jacobian.
+
+Owns: how two modes are nested. Never touches: units, states, trees of the user.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from ._dense import Pure, choose_mode, jacobian
+
+Nesting = Literal["auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"]
+NESTINGS: tuple[Nesting, ...] = (
+    "auto",
+    "fwd-over-rev",
+    "rev-over-rev",
+    "fwd-over-fwd",
+    "rev-over-fwd",
+)
+
+
+class Hessian(NamedTuple):
+    """Outputs, blocks[i][j][k] of shape ``out_i + in_j + in_k``, and what was carried along."""
+
+    outputs: list[Any]
+    blocks: list[list[list[Any]]]
+    carried: Any
+
+
+def hessian(fun: Pure, leaves: list[Any], nesting: Nesting) -> Hessian:
+    """The second derivatives of ``fun`` at ``leaves``. ``fun`` is called once."""
+    outer, inner = modes(nesting)
+
+    def first(inner_leaves: list[Any]) -> tuple[list[Any], Any]:
+        outputs, blocks, carried = jacobian(fun, inner_leaves, inner)
+        return [block for row in blocks for block in row], (outputs, carried)
+
+    _, flat, (outputs, carried) = jacobian(first, leaves, outer)
+    n = len(leaves)
+    return Hessian(outputs, [flat[i * n : (i + 1) * n] for i in range(len(outputs))], carried)
+
+
+def modes(nesting: Nesting) -> tuple[Any, Any]:
+    """The outer and the inner mode.
+
+    The outer one of ``"auto"`` is forward: there are never more inputs than entries of the
+    Jacobian. The inner one is the engine's own choice.
+    """
+    if nesting == "auto":
+        return "fwd", "auto"
+    outer, inner = nesting.split("-over-")
+    return outer, inner
+
+
+def nesting_text(nesting: Nesting, leaves: list[Any], outputs: list[Any]) -> str:
+    """The nesting in words, ``"fwd over rev"``."""
+    outer, inner = modes(nesting)
+    return f"{outer} over {choose_mode(leaves, outputs) if inner == 'auto' else inner}"
