@@ -7,6 +7,7 @@ from ._errors import UnitsDroppedWarning
 from ._gradient import grad, value_and_grad, vector_grad
 from ._hessian import hessian
 from ._jacobian import jacfwd, jacobian, jacrev
+from ._linear import jvp, linear_transpose, linearize, vjp
 from ._plan import Plan
 from ._state import State
 from ._transform import GradientTransform
@@ -24,6 +25,10 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jvp",
+    "linear_transpose",
+    "linearize",
     "value_and_grad",
     "vector_grad",
+    "vjp",
 ]

@@ -33,6 +33,16 @@ class Selection:
         """Whether ``grad_states`` was given."""
         return self.state_tree is not None
 
+    @property
+    def is_single(self) -> bool:
+        """Whether the input is one argument, and not a tuple of them."""
+        return isinstance(self.argnums, int)
+
+    @property
+    def labelled_states(self) -> list[tuple[State, str]]:
+        """The states, each with what messages call it."""
+        return list(zip(self.states, self.state_labels, strict=True))
+
     def with_states(self, states: tuple[State, ...]) -> Selection:
         """The same selection of other states."""
         return replace(self, states=states)

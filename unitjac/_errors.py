@@ -50,6 +50,11 @@ def array_text(leaf: Any) -> str:
     return f"{dtype_of(leaf)}[{shape}]"
 
 
+def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
+    """Shape and dtype of an array or a number, without its values."""
+    return jax.ShapeDtypeStruct(np.shape(leaf), dtype_of(leaf))
+
+
 def is_arraylike(leaf: Any) -> bool:
     """Whether JAX takes ``leaf`` for an array: an array of JAX or NumPy, or a number."""
     return isinstance(

@@ -22,7 +22,7 @@ from ._inputs import Group, Inputs
 from ._plan import Block
 from ._quantity import Unit, rescale, same_dimension, unit_ratio, unit_text
 from ._traced import Traced
-from ._transform import GradientTransform, input_tree
+from ._transform import GradientTransform
 
 _COMMON = (
     "grad_states",
@@ -70,7 +70,7 @@ class _Pulled(GradientTransform):
         columns = self._filled(inputs, found, ())
 
         def gradient_of(group: Group) -> Any:
-            return input_tree(group, columns)
+            return group.tree(columns)
 
         return *inputs.parts(gradient_of), outputs, carried
 

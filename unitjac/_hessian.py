@@ -19,7 +19,7 @@ from ._inputs import Group, Inputs
 from ._plan import Block
 from ._quantity import Unit, unit_ratio
 from ._traced import Traced
-from ._transform import Columns, GradientTransform, input_tree
+from ._transform import Columns, GradientTransform
 
 _KNOWN = (
     "grad_states",
@@ -87,10 +87,7 @@ class HessianTransform(GradientTransform):
 
         def pair_of(first: Group, second: Group) -> Any:
             return traced.outputs.treedef.unflatten(
-                [
-                    input_tree(first, {j: input_tree(second, row[j]) for j in first.columns})
-                    for row in rows
-                ]
+                [first.tree({j: second.tree(row[j]) for j in first.columns}) for row in rows]
             )
 
         def part(a: int, b: int) -> Any:

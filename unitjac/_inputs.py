@@ -12,7 +12,7 @@ from typing import Any
 
 from ._arguments import Selection
 from ._engine._dtypes import Mode, check_input, has_tangent
-from ._errors import array_text, is_arraylike, path_text
+from ._errors import abstract, array_text, is_arraylike, path_text
 from ._quantity import Stripped, Unit, strip
 from ._state import State
 
@@ -28,7 +28,7 @@ class Group:
     @property
     def columns(self) -> range:
         """The columns of this input's leaves."""
-        return range(self.start, self.start + len(self.stripped.magnitudes))
+        return range(self.start, self.start + len(self.stripped.units))
 
     @cached_property
     def labels(self) -> list[str]:
@@ -38,6 +38,10 @@ class Group:
         # a tuple of arguments: the first step of the path says which one
         return [path_text(self.roots[path[0].idx], path[1:]) for path in self.stripped.paths]
 
+    def tree(self, columns: dict[int, Any]) -> Any:
+        """What the columns hold, as a tree like this input."""
+        return self.stripped.treedef.unflatten([columns[j] for j in self.columns])
+
 
 class Inputs:
     """What one call differentiates with respect to: the states first, then the arguments.
@@ -46,24 +50,43 @@ class Inputs:
     ----------
     selection : Selection
         What the transform differentiates.
+    positions : tuple of int
+        The differentiated arguments' positions, none of them negative.
+    groups : list of Group
+        The inputs, the states' before the arguments'.
     args : tuple
-        The positional arguments of the call.
-    keywords : sequence of str
-        The names of its keyword arguments, for messages.
+        All positional arguments of the call.
     """
 
-    def __init__(self, selection: Selection, args: tuple[Any, ...], keywords: Sequence[str] = ()):
+    def __init__(
+        self,
+        selection: Selection,
+        positions: tuple[int, ...],
+        groups: list[Group],
+        args: tuple[Any, ...],
+    ):
         self.selection = selection
+        self.positions = positions
+        self.groups = groups
         self.args = args
-        self.positions = selection.positions(len(args), keywords)
-        self.groups: list[Group] = []
-        for state, label in zip(selection.states, selection.state_labels, strict=True):
-            self._add((label,), state.value)
-        if self.positions:
-            roots = tuple(f"argument {n}" for n in self.positions)
-            single = isinstance(selection.argnums, int)
-            self._add(roots, args[self.positions[0]] if single else self._picked(args))
-        self._check_leaves()
+
+    @classmethod
+    def of(
+        cls, selection: Selection, args: tuple[Any, ...], keywords: Sequence[str] = ()
+    ) -> Inputs:
+        """The inputs of a call with these arguments, after a check that all are arrays."""
+        positions = selection.positions(len(args), keywords)
+        trees = [((label,), state.value) for state, label in selection.labelled_states]
+        if positions:
+            roots = tuple(f"argument {n}" for n in positions)
+            picked = tuple(args[n] for n in positions)
+            trees.append((roots, picked[0] if selection.is_single else picked))
+        groups: list[Group] = []
+        for roots, tree in trees:
+            groups.append(Group(roots, strip(tree), groups[-1].columns.stop if groups else 0))
+        inputs = cls(selection, positions, groups, args)
+        inputs._check_leaves()
+        return inputs
 
     @cached_property
     def magnitudes(self) -> list[Any]:
@@ -89,6 +112,18 @@ class Inputs:
     def labels(self) -> list[str]:
         """What messages and plans call each column."""
         return [label for group in self.groups for label in group.labels]
+
+    def abstract(self) -> Inputs:
+        """The same inputs with shapes and dtypes in place of arrays."""
+        groups = [
+            Group(
+                group.roots,
+                group.stripped._replace(magnitudes=list(map(abstract, group.stripped.magnitudes))),
+                group.start,
+            )
+            for group in self.groups
+        ]
+        return Inputs(self.selection, self.positions, groups, ())
 
     def parts(self, of_group: Callable[[Group], Any]) -> tuple[Any, Any]:
         """Something made for each input: those of the states in their structure, and the last.
@@ -121,17 +156,10 @@ class Inputs:
         ]
         args = list(self.args)
         if self.positions:
-            single = isinstance(self.selection.argnums, int)
-            for n, value in zip(self.positions, (trees[-1],) if single else trees[-1], strict=True):
+            values = (trees[-1],) if self.selection.is_single else trees[-1]
+            for n, value in zip(self.positions, values, strict=True):
                 args[n] = value
         return args, dict(zip(self.selection.states, trees, strict=False))
-
-    def _picked(self, args: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(args[n] for n in self.positions)
-
-    def _add(self, roots: tuple[str, ...], tree: Any) -> None:
-        start = self.groups[-1].columns.stop if self.groups else 0
-        self.groups.append(Group(roots, strip(tree), start))
 
     def _check_leaves(self) -> None:
         for j, leaf in enumerate(self.magnitudes):

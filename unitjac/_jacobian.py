@@ -18,7 +18,7 @@ from ._inputs import Group, Inputs
 from ._plan import Block
 from ._quantity import Unit, unit_ratio
 from ._traced import Traced
-from ._transform import GradientTransform, input_tree
+from ._transform import GradientTransform
 
 _COMMON = (
     "grad_states",
@@ -86,7 +86,7 @@ class JacobianTransform(GradientTransform):
             rows.append(self._filled(inputs, found, np.shape(out)))
 
         def jacobian_of(group: Group) -> Any:
-            return traced.outputs.treedef.unflatten([input_tree(group, row) for row in rows])
+            return traced.outputs.treedef.unflatten([group.tree(row) for row in rows])
 
         return *inputs.parts(jacobian_of), outputs, carried
 

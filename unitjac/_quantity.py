@@ -72,6 +72,14 @@ def unit_ratio(out_unit: Unit | None, in_unit: Unit | None) -> Unit:
     return ratio
 
 
+@lru_cache(maxsize=4096)
+def unit_product(one: Unit | None, other: Unit | None) -> Unit:
+    """The unit of a product."""
+    product = (one or UNITLESS) * (other or UNITLESS)
+    assert isinstance(product, Unit)  # brainunit's signature allows for a quantity here
+    return product
+
+
 def is_dimensionless(unit: Unit | None) -> bool:
     """Whether ``unit`` has no dimension, whatever its scale."""
     return unit is None or bool(unit.dim.is_dimensionless)

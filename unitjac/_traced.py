@@ -106,8 +106,7 @@ class Traced:
         )
 
     def _check_used(self, trace: StateTrace) -> None:
-        chosen = self.inputs.selection
-        for state, label in zip(chosen.states, chosen.state_labels, strict=True):
+        for state, label in self.inputs.selection.labelled_states:
             if not trace.used(state):
                 raise ValueError(
                     f"{label} ({state!r}): {name_of(self.fun)} never reads it, so that its "

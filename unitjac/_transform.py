@@ -20,7 +20,7 @@ from ._arguments import check_function, name_of, select
 from ._compiled import Compiled
 from ._engine._dtypes import Mode, check_output
 from ._errors import UnitsDroppedWarning, warn_user
-from ._inputs import Group, Inputs
+from ._inputs import Inputs
 from ._plan import Plan, leaf_of
 from ._quantity import Unit, attach_block, float0_block, is_dimensionless, is_one, unit_text
 from ._state import StateTrace, commit, raise_leak
@@ -157,7 +157,7 @@ class GradientTransform(abc.ABC):
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         """The function at these arguments, after the checks of what goes in."""
-        inputs = Inputs(self.selection, args, tuple(kwargs))
+        inputs = Inputs.of(self.selection, args, tuple(kwargs))
         mode_in, mode_out = self._rules(inputs)
         inputs.check_dtypes(mode=mode_in, holomorphic=self.holomorphic, allow_int=self.allow_int)
         return Traced(
@@ -218,8 +218,3 @@ class GradientTransform(abc.ABC):
                 "and outputs. Pass unit_aware=True to keep the units.",
                 UnitsDroppedWarning,
             )
-
-
-def input_tree(group: Group, columns: Columns) -> Any:
-    """What the columns hold, as the tree of one input."""
-    return group.stripped.treedef.unflatten([columns[j] for j in group.columns])
