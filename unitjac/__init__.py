@@ -3,6 +3,7 @@
 Owns: the public names. Never touches: anything; it only gathers what the modules define.
 """
 
+from ._check_units import check_units
 from ._errors import UnitsDroppedWarning
 from ._gradient import grad, value_and_grad, vector_grad
 from ._hessian import hessian
@@ -20,6 +21,7 @@ __all__ = [
     "State",
     "UnitsDroppedWarning",
     "__version__",
+    "check_units",
     "grad",
     "hessian",
     "jacfwd",

@@ -9,13 +9,20 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_JAX = os.path.dirname(os.path.abspath(jax.__file__)) + os.sep
+
+def library_folder(module: ModuleType) -> str:
+    """The folder that a package's files lie in, with the separator at its end."""
+    return os.path.dirname(os.path.abspath(str(module.__file__))) + os.sep
+
+
+OURS = library_folder(sys.modules[__package__ or "unitjac"])
+_NOT_THE_USERS = (OURS, library_folder(jax))
 
 
 class UnitsDroppedWarning(UserWarning):
@@ -25,7 +32,7 @@ class UnitsDroppedWarning(UserWarning):
 def warn_user(message: str, category: type[Warning]) -> None:
     """Warn at the first line of the call stack that is neither ours nor JAX's."""
     level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, _JAX)):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_USERS):
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)

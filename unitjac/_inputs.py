@@ -76,6 +76,7 @@ class Inputs:
     ) -> Inputs:
         """The inputs of a call with these arguments, after a check that all are arrays."""
         positions = selection.positions(len(args), keywords)
+        trees: list[tuple[tuple[str, ...], Any]]
         trees = [((label,), state.value) for state, label in selection.labelled_states]
         if positions:
             roots = tuple(f"argument {n}" for n in positions)

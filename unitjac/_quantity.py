@@ -10,6 +10,7 @@ array stays one, and a quantity stays a quantity even where its unit is one.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,11 +20,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._errors import array_text, dtype_of
+from ._errors import array_text, dtype_of, library_folder
 
 Unit = u.Unit
 Quantity = u.Quantity
 UNITLESS: Unit = u.UNITLESS
+parse_unit = u.parse_unit
+
+# brainunit hands on what another package defines, and both raise unit errors
+UNIT_FOLDERS = tuple(
+    library_folder(sys.modules[name]) for name in ("brainunit", Quantity.__module__.split(".")[0])
+)
 
 
 class Stripped(NamedTuple):

@@ -1,0 +1,265 @@
+"""Checks for users and for our own tests: derivatives that agree, trees that are equal.
+
+Owns: :func:`check_jacobian`, :func:`assert_close`. Never touches: how a derivative is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from ._arguments import name_of, select
+from ._errors import path_text
+from ._inputs import Inputs
+from ._jacobian import jacobian
+from ._quantity import (
+    Unit,
+    attach,
+    attach_block,
+    is_dimensionless,
+    is_quantity,
+    rescale,
+    strip,
+    unit_ratio,
+    unit_text,
+)
+from ._state import StateTrace
+
+__all__ = ["assert_close", "check_jacobian"]
+
+Blocks = list[list[Any]]
+
+
+def assert_close(actual: Any, expected: Any, *, rtol: float = 1e-6, atol: float = 0.0) -> None:
+    """Raise unless two trees of arrays and quantities are physically equal.
+
+    Units of one dimension are converted, so that 1 V equals 1000 mV. The tolerances are relative
+    to the largest entry of each leaf, so that no choice of units changes the verdict.
+
+    Parameters
+    ----------
+    actual, expected : pytree
+        Trees of the same structure.
+    rtol : float, default 1e-6
+        What is allowed, in parts of the largest entry of the expected leaf.
+    atol : float, default 0
+        What is allowed besides, in the unit of the expected leaf.
+
+    Raises
+    ------
+    AssertionError
+        It names the leaf, the entry, both values and the difference.
+
+    Examples
+    --------
+    >>> import brainunit as u
+    >>> from unitjac.testing import assert_close
+    >>> assert_close({"V": 0.001 * u.volt}, {"V": 1.0 * u.mV})
+    """
+    mine, theirs = strip(actual), strip(expected)
+    if mine.treedef != theirs.treedef:
+        raise AssertionError(f"the trees differ: {mine.treedef} is not {theirs.treedef}")
+    leaves = zip(theirs.paths, *map(_leaves, (actual, expected)), strict=True)
+    for path, a, b in leaves:
+        _compare(a, b, path_text("leaf", path), rtol, atol)
+
+
+def _leaves(tree: Any) -> list[Any]:
+    return jax.tree.leaves(tree, is_leaf=is_quantity)
+
+
+def check_jacobian(
+    fun: Callable[..., Any],
+    args: Sequence[Any] = (),
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: Any = None,
+    grad_states: Any = None,
+    modes: Sequence[str] = ("fwd", "rev"),
+    rtol: float = 1e-6,
+    mode_rtol: float = 1e-10,
+) -> None:
+    """Raise unless forward mode, reverse mode and finite differences of ``fun`` agree.
+
+    All is computed in float64, whatever the precision of the arguments. What ``fun`` writes to
+    states is dropped.
+
+    Parameters
+    ----------
+    fun : callable
+        The function; its differentiated inputs and its outputs are real.
+    args : sequence
+        Its positional arguments.
+    kwargs : mapping, optional
+        Its keyword arguments.
+    argnums, grad_states
+        As in :func:`unitjac.jacrev`.
+    modes : sequence of {"fwd", "rev"}
+        ``("rev",)`` for a function with :func:`jax.custom_vjp`, ``("fwd",)`` for one with
+        :func:`jax.lax.while_loop`.
+    rtol : float, default 1e-6
+        Derivative against differences, in parts of the largest entry of the block. The rounding
+        of the function's own values, divided by the step, is allowed besides.
+    mode_rtol : float, default 1e-10
+        One mode against the other, in parts of the largest entry of the block.
+
+    Raises
+    ------
+    AssertionError
+        It names the block, the entry, both values with their unit and the difference.
+
+    Notes
+    -----
+    Central differences with steps h and h/2 and one step of Richardson extrapolation, which
+    leaves an error of order h^4 (Richardson 1911, doi:10.1098/rsta.1911.0009). h is
+    eps^(1/5) = 7e-4 times the size of the entry; where it is zero, times the largest entry of its
+    leaf; where that is zero too, times the change that would double an output.
+
+    Examples
+    --------
+    >>> import brainunit as u
+    >>> from unitjac.testing import check_jacobian
+    >>> check_jacobian(lambda V, R: V**2 / R, (3.0 * u.volt, 2.0 * u.ohm), argnums=(0, 1))
+    """
+    with jax.enable_x64(True):
+        flat = _Flat(fun, tuple(args), dict(kwargs or {}), argnums, grad_states)
+        tables = {mode: flat.derivatives(mode) for mode in modes}
+        (first, table), *others = tables.items()
+        for mode, other in others:
+            flat.compare(other, table, f"{mode} against {first}", mode_rtol)
+        differences, noise = _differences(flat, table)
+        flat.compare(table, differences, f"{first} against differences", rtol, noise)
+
+
+class _Flat:
+    """``fun`` from quantities in float64 to a list of quantities."""
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        argnums: Any,
+        grad_states: Any,
+    ):
+        self.fun = fun
+        self.kwargs = kwargs
+        self.inputs = Inputs.of(select(grad_states, argnums), args, tuple(kwargs))
+        self.inputs.check_dtypes(mode="fwd", holomorphic=False, allow_int=False)
+        self.labels: list[str] = []
+        self.point = [
+            attach(np.asarray(leaf, np.float64), unit)
+            for leaf, unit in zip(self.inputs.magnitudes, self.inputs.units, strict=True)
+        ]
+
+    def __call__(self, *leaves: Any) -> list[Any]:
+        args, seeds = self.inputs.place(strip(leaves).magnitudes)
+        with StateTrace(seeds):  # what is written in here is dropped
+            output = self.fun(*args, **self.kwargs)
+        self.labels = [path_text("output", path) for path in strip(output).paths]
+        return _leaves(output)
+
+    def derivatives(self, mode: Any) -> Blocks:
+        """Block (i, j) by forward or reverse mode."""
+        positions = tuple(range(len(self.point)))
+        return jacobian(self, argnums=positions, unit_aware=True, mode=mode)(*self.point)
+
+    def compare(
+        self, actual: Blocks, expected: Blocks, what: str, rtol: float, noise: Blocks | None = None
+    ) -> None:
+        """Raise where a block is not the one that was expected."""
+        for i, j in np.ndindex(len(self.labels), len(self.point)):
+            pair = f"{self.labels[i]} / {self.inputs.labels[j]}"
+            label = f"{what}: block {pair} of {name_of(self.fun)}"
+            _compare(actual[i][j], expected[i][j], label, rtol, noise[i][j] if noise else 0.0)
+
+
+def _differences(flat: _Flat, table: Blocks) -> tuple[Blocks, Blocks]:
+    """Block (i, j) by differences, and how far rounding may move each entry of it."""
+    values = flat(*flat.point)
+    columns = [_column(flat, j, [row[j] for row in table], values) for j in range(len(flat.point))]
+    rows = range(len(values))
+    return [[c[0][i] for c in columns] for i in rows], [[c[1][i] for c in columns] for i in rows]
+
+
+def _column(
+    flat: _Flat, j: int, blocks: list[Any], values: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    """The blocks of all outputs against one input, entry by entry of the input."""
+    x, unit = _split(flat.point[j])
+    eps = np.finfo(np.float64).eps
+    units = [unit_ratio(_split(y)[1], unit) for y in values]
+    slopes = [np.zeros(np.shape(_split(y)[0]) + x.shape) for y in values]
+    noise = [np.zeros_like(slope) for slope in slopes]
+    for index in np.ndindex(x.shape):
+        at = (..., *index)
+        sensitivities = [
+            (_split(y)[0], _split(b)[0][at]) for y, b in zip(values, blocks, strict=True)
+        ]
+        h = eps ** (1 / 5) * _size(x, index, sensitivities)
+        coarse, fine = _quotients(flat, j, index, h), _quotients(flat, j, index, h / 2)
+        for i, y in enumerate(values):
+            slopes[i][at] = (4 * fine[i] - coarse[i]) / 3
+            noise[i][at] = 20 * eps * np.max(np.abs(_split(y)[0]), initial=0.0) / h
+    return [attach_block(s, w) for s, w in zip(slopes, units, strict=True)], noise
+
+
+def _quotients(flat: _Flat, j: int, index: tuple[int, ...], h: float) -> list[Any]:
+    """The difference quotient of each output, as a magnitude in output unit / input unit."""
+    ends = []
+    for step in (h, -h):
+        x, unit = _split(flat.point[j])
+        moved = np.array(x)
+        moved[index] += step
+        ends.append(
+            (moved[index], flat(*flat.point[:j], attach(moved, unit), *flat.point[j + 1 :]))
+        )
+    (above, up), (below, down) = ends
+    return [
+        (np.asarray(_split(a)[0]) - np.asarray(_split(b)[0])) / (above - below)
+        for a, b in zip(up, down, strict=True)
+    ]
+
+
+def _size(x: Any, index: tuple[int, ...], sensitivities: list[tuple[Any, Any]]) -> float:
+    """What a step at this entry is measured by: never a number that depends on the unit."""
+    own = abs(float(x[index])) or float(np.max(np.abs(x), initial=0.0))
+    if own:
+        return own
+    for y, slope in sensitivities:
+        steps = np.abs(y) / np.where(slope == 0, np.inf, np.abs(slope))
+        if steps.size and np.max(steps) > 0:
+            return float(np.max(steps))
+    return 1.0  # nothing is known: neither the entry, nor its leaf, nor an output has a size
+
+
+def _split(leaf: Any) -> tuple[Any, Unit | None]:
+    """Magnitude and unit of one leaf."""
+    stripped = strip(leaf)
+    return stripped.magnitudes[0], stripped.units[0]
+
+
+def _compare(actual: Any, expected: Any, label: str, rtol: float, atol: Any) -> None:
+    """Raise where two leaves are not physically equal; ``atol`` is in the unit of the second."""
+    (a, mine), (b, theirs) = _split(actual), _split(expected)
+    ratio = unit_ratio(mine, theirs)
+    if not is_dimensionless(ratio):
+        raise AssertionError(
+            f"{label} is in {unit_text(mine)}, expected {unit_text(theirs)}: another dimension"
+        )
+    a, b, unit = np.asarray(rescale(a, ratio)), np.asarray(b), unit_text(theirs)
+    if a.shape != b.shape:
+        raise AssertionError(f"{label} has shape {a.shape}, expected {b.shape}")
+    allowed = rtol * np.max(np.abs(b), initial=0.0) + atol
+    wrong = ~(np.abs(a - b) <= allowed) & ~((a == b) | (np.isnan(a) & np.isnan(b)))
+    if np.any(wrong):
+        where = tuple(map(int, np.argwhere(wrong)[0]))
+        limit = float(np.broadcast_to(allowed, a.shape)[where])
+        raise AssertionError(
+            f"{label}{list(where) if where else ''}: {a[where]:.10g} {unit}, expected "
+            f"{b[where]:.10g} {unit}; they differ by {abs(a[where] - b[where]):.3g}, allowed are "
+            f"{limit:.3g} ({int(wrong.sum())} of {a.size} entries differ)"
+        )
