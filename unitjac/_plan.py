@@ -65,6 +65,15 @@ class Plan:
         The table of blocks, row by row.
     notes : tuple of str
         What else is worth knowing.
+
+    Examples
+    --------
+    >>> import brainunit as u, unitjac as uj
+    >>> plan = uj.jacrev(lambda x: x**2, unit_aware=True).plan(3.0 * u.mV)
+    >>> plan
+    <plan of jacrev of <lambda>: rev, 1 pass>
+    >>> plan.blocks[0].unit
+    'mV'
     """
 
     title: str

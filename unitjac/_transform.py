@@ -41,6 +41,15 @@ class GradientTransform(abc.ABC):
     ----------
     fun : callable
         The function that is differentiated.
+
+    Examples
+    --------
+    >>> import brainunit as u, unitjac as uj
+    >>> jac = uj.jacrev(lambda x: x**2, unit_aware=True)
+    >>> isinstance(jac, uj.GradientTransform)
+    True
+    >>> jac(3.0 * u.mV)
+    Quantity(6., "mV")
     """
 
     transform_name: str
