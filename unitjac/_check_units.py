@@ -72,7 +72,7 @@ def check_units(
     {'I': Unit("pA")}
     """
     check_function(fun, "check_units")
-    packed = pack((args, dict(kwargs or {})), _is_traced, is_leaf=is_quantity)
+    packed = pack((args, dict(kwargs or {})), is_traced, is_leaf=is_quantity)
 
     def abstractly(arrays: list[Any]) -> Any:
         positional, named = type(packed)(arrays, packed.skeleton, packed.treedef).unpack()
@@ -92,10 +92,6 @@ def check_units(
     if returns is not None:
         _compare(units, stripped.paths, stripped.treedef, returns, name_of(fun))
     return stripped.treedef.unflatten(units)
-
-
-def _is_traced(leaf: Any) -> bool:
-    return is_traced(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def _compare(units: list[Any], paths: list[Any], treedef: Any, returns: Any, name: str) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._errors import path_text
-from ._quantity import Quantity, is_quantity
+from ._errors import is_arraylike, path_text
+from ._quantity import is_quantity
 from ._state import State, StateTrace, commit, raise_leak
 from ._static import Packed, is_hashable, is_jax_array, pack
 
@@ -138,11 +138,7 @@ def is_traced(leaf: Any) -> bool:
     Arrays, quantities, floats and complex numbers are traced; ints and bools (sizes and flags),
     strings, None, callables and other objects are static.
     """
-    if isinstance(leaf, np.ndarray | np.generic):
-        return leaf.dtype.kind not in "OSUMm"  # objects, text, dates
-    return isinstance(leaf, jax.Array | float | complex | Quantity) or hasattr(
-        leaf, "__jax_array__"
-    )
+    return is_quantity(leaf) or (is_arraylike(leaf) and not isinstance(leaf, int))
 
 
 def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:

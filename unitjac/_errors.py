@@ -46,7 +46,9 @@ def dtype_of(leaf: Any) -> np.dtype:
     if dtype == jax.dtypes.float0:
         return np.dtype(jax.dtypes.float0)
     # NumPy's float64 is float32 to JAX, unless 64 bits are switched on
-    return np.dtype(jax.numpy.result_type(leaf if dtype is None else dtype))
+    if dtype is not None:
+        return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+    return np.dtype(jax.numpy.result_type(leaf))
 
 
 def array_text(leaf: Any) -> str:
@@ -64,9 +66,11 @@ def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
 
 def is_arraylike(leaf: Any) -> bool:
     """Whether JAX takes ``leaf`` for an array: an array of JAX or NumPy, or a number."""
-    return isinstance(
-        leaf, jax.Array | np.ndarray | np.generic | float | complex | int | jax.ShapeDtypeStruct
-    ) or hasattr(leaf, "__jax_array__")
+    if isinstance(leaf, np.ndarray | np.generic):
+        return leaf.dtype.kind not in "OSUMm"  # objects, text, dates
+    return isinstance(leaf, jax.Array | float | complex | int | jax.ShapeDtypeStruct) or hasattr(
+        leaf, "__jax_array__"
+    )
 
 
 def path_text(root: str, path: tuple[Any, ...]) -> str:
