@@ -74,7 +74,10 @@ def attach(magnitude: Any, unit: Unit | None) -> Any:
 @lru_cache(maxsize=4096)
 def unit_ratio(out_unit: Unit | None, in_unit: Unit | None) -> Unit:
     """The unit of a derivative: that of the output over that of the input."""
-    ratio = (out_unit or UNITLESS) / (in_unit or UNITLESS)
+    if in_unit is None or is_one(in_unit):
+        return out_unit or UNITLESS
+    # brainunit writes 1 / mV so, and UNITLESS / mV in base units
+    ratio = in_unit**-1 if is_one(out_unit) else (out_unit or UNITLESS) / in_unit
     assert isinstance(ratio, Unit)  # brainunit's signature allows for a quantity here
     return ratio
 
@@ -147,8 +150,10 @@ def _real(dtype: Any) -> Any:
 
 
 def unit_text(unit: Unit | None) -> str:
-    """A unit in a message; ``1`` where there is none."""
-    return "1" if unit is None else str(unit)
+    """A unit in a message: ``1`` where there is none, the number where it has no dimension."""
+    if unit is None or is_one(unit):
+        return "1"
+    return f"{unit.magnitude:g}" if is_dimensionless(unit) and not unit.is_fullname else str(unit)
 
 
 def leaf_text(leaf: Any) -> str:

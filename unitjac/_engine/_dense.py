@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
-import numpy as np
 
 from ._dtypes import Mode, is_complex
-from ._seeds import basis, offsets, sizes
+from ._seeds import basis, cut, sizes
 
 Pure = Callable[[list[Any]], tuple[list[Any], Any]]
 """A function of a list of arrays that gives a list of arrays, and a tree to carry along."""
@@ -66,7 +65,7 @@ def _forward(fun: Pure, leaves: list[Any]) -> Jacobian:
         return jax.jvp(fun, (leaves,), (tangents,), has_aux=True)
 
     outputs, stacks, carried = jax.vmap(push, out_axes=(None, -1, None))(basis(leaves))
-    return Jacobian(outputs, _cut_columns(stacks, leaves), carried)
+    return Jacobian(outputs, _pushed(stacks, leaves), carried)
 
 
 def _automatic(fun: Pure, leaves: list[Any]) -> Jacobian:
@@ -81,7 +80,7 @@ def _automatic(fun: Pure, leaves: list[Any]) -> Jacobian:
             pull = jax.linear_transpose(push, leaves)
             return Jacobian(outputs, _pulled(pull, leaves, outputs), carried)
         stacks = jax.vmap(push, out_axes=-1)(basis(leaves))
-        return Jacobian(outputs, _cut_columns(stacks, leaves), carried)
+        return Jacobian(outputs, _pushed(stacks, leaves), carried)
     except Exception as error:
         # custom_vjp knows no forward mode, while_loop no reverse mode
         other = {"fwd": "rev", "rev": "fwd"}[mode]
@@ -94,23 +93,14 @@ def _pulled(pull: Callable[..., Any], leaves: list[Any], outputs: list[Any]) -> 
     if not outputs or not leaves:
         return [[] for _ in outputs]
     (stacks,) = jax.vmap(pull)(basis(outputs))
-    bounds = offsets(outputs)
-    return [
-        [
-            stack[bounds[i] : bounds[i + 1]].reshape(np.shape(out) + stack.shape[1:])
-            for stack in stacks
-        ]
-        for i, out in enumerate(outputs)
-    ]
+    return _rows([cut(stack, outputs, 0) for stack in stacks])
 
 
-def _cut_columns(stacks: list[Any], leaves: list[Any]) -> list[list[Any]]:
+def _pushed(stacks: list[Any], leaves: list[Any]) -> list[list[Any]]:
     """Cut what was pushed; each stack is ``(*out_i.shape, N)``."""
-    bounds = offsets(leaves)
-    return [
-        [
-            stack[..., bounds[j] : bounds[j + 1]].reshape(stack.shape[:-1] + np.shape(leaf))
-            for j, leaf in enumerate(leaves)
-        ]
-        for stack in stacks
-    ]
+    return [cut(stack, leaves, -1) for stack in stacks]
+
+
+def _rows(columns: list[list[Any]]) -> list[list[Any]]:
+    """Blocks by column as blocks by row."""
+    return [list(row) for row in zip(*columns, strict=True)]

@@ -33,6 +33,16 @@ def basis(leaves: Sequence[Any]) -> list[Any]:
     total = sum(sizes(leaves))
     eye = jnp.eye(total, dtype=jnp.result_type(*[dtype_of(leaf) for leaf in leaves]))
     return [
-        eye[:, start : start + size].reshape(total, *np.shape(leaf)).astype(dtype_of(leaf))
-        for leaf, start, size in zip(leaves, offsets(leaves), sizes(leaves), strict=False)
+        part.astype(dtype_of(leaf)) for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
+    ]
+
+
+def cut(array: Any, leaves: Sequence[Any], axis: int) -> list[Any]:
+    """Cut one axis of ``array`` into pieces of the leaves' sizes, each in its leaf's shape."""
+    axis %= array.ndim
+    parts = [array] if len(leaves) == 1 else jnp.split(array, offsets(leaves)[1:-1], axis)
+    before, after = array.shape[:axis], array.shape[axis + 1 :]
+    return [
+        part.reshape(before + np.shape(leaf) + after)
+        for part, leaf in zip(parts, leaves, strict=True)
     ]

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios measured in one process, printed as tables. Run with ``make bench``."""
