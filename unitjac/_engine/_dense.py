@@ -13,6 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+
+from unitjac._errors import dtype_of
 
 from ._dtypes import Mode, is_complex
 from ._seeds import basis, cut, sizes
@@ -21,15 +25,37 @@ Pure = Callable[[list[Any]], tuple[list[Any], Any]]
 """A function of a list of arrays that gives a list of arrays, and a tree to carry along."""
 
 
-class Jacobian(NamedTuple):
-    """What the engine gives back: outputs, blocks[i][j], and what the function carried along."""
+class Stacks(NamedTuple):
+    """A Jacobian as the engine finds it, not yet cut into blocks.
 
+    In reverse mode ``stacks[j]`` is ``(M, *in_j.shape)``: the rows of all outputs. In forward
+    mode ``stacks[i]`` is ``(*out_i.shape, N)``: the columns of all inputs.
+    """
+
+    mode: Mode
+    stacks: list[Any]
+    inputs: list[Any]
     outputs: list[Any]
-    blocks: list[list[Any]]
     carried: Any
 
+    def blocks(self) -> list[list[Any]]:
+        """Block (i, j) of shape ``out_i.shape + in_j.shape``."""
+        if self.mode == "fwd":
+            return [cut(stack, self.inputs, -1) for stack in self.stacks]
+        columns = [cut(stack, self.outputs, 0) for stack in self.stacks]
+        return [[column[i] for column in columns] for i in range(len(self.outputs))]
 
-def jacobian(fun: Pure, leaves: list[Any], mode: Literal["fwd", "rev", "auto"]) -> Jacobian:
+    def matrix(self) -> Any:
+        """All of it as one array of shape (M, N), in the common dtype."""
+        m, n = sum(sizes(self.outputs)), sum(sizes(self.inputs))
+        if not self.stacks:
+            return jnp.zeros((m, n))
+        if self.mode == "fwd":
+            return jnp.concatenate([stack.reshape(-1, n) for stack in self.stacks], axis=0)
+        return jnp.concatenate([stack.reshape(m, -1) for stack in self.stacks], axis=1)
+
+
+def jacobian(fun: Pure, leaves: list[Any], mode: Literal["fwd", "rev", "auto"]) -> Stacks:
     """The Jacobian of ``fun`` at ``leaves``. ``fun`` is called once."""
     return {"rev": _reverse, "fwd": _forward, "auto": _automatic}[mode](fun, leaves)
 
@@ -51,56 +77,52 @@ def passes(mode: Mode, inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
     return sum(sizes(inputs if mode == "fwd" else outputs))
 
 
-def _reverse(fun: Pure, leaves: list[Any]) -> Jacobian:
+def _reverse(fun: Pure, leaves: list[Any]) -> Stacks:
     outputs, pull, carried = jax.vjp(fun, leaves, has_aux=True)
-    return Jacobian(outputs, _pulled(pull, leaves, outputs), carried)
+    return Stacks("rev", _pull_basis(pull, leaves, outputs), leaves, outputs, carried)
 
 
-def _forward(fun: Pure, leaves: list[Any]) -> Jacobian:
+def _forward(fun: Pure, leaves: list[Any]) -> Stacks:
     if not leaves:
-        outputs, carried = fun(leaves)
-        return Jacobian(outputs, [[] for _ in outputs], carried)
+        return _constant(*fun(leaves))
 
     def push(tangents: list[Any]) -> Any:
         return jax.jvp(fun, (leaves,), (tangents,), has_aux=True)
 
     outputs, stacks, carried = jax.vmap(push, out_axes=(None, -1, None))(basis(leaves))
-    return Jacobian(outputs, _pushed(stacks, leaves), carried)
+    return Stacks("fwd", stacks, leaves, outputs, carried)
 
 
-def _automatic(fun: Pure, leaves: list[Any]) -> Jacobian:
+def _automatic(fun: Pure, leaves: list[Any]) -> Stacks:
     # linearize calls fun once and can be pushed and transposed, so that the choice can wait
     # until the outputs' sizes are known
     outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
     if not leaves:
-        return Jacobian(outputs, [[] for _ in outputs], carried)
+        return _constant(outputs, carried)
     mode = choose_mode(leaves, outputs)
     try:
         if mode == "rev":
-            pull = jax.linear_transpose(push, leaves)
-            return Jacobian(outputs, _pulled(pull, leaves, outputs), carried)
-        stacks = jax.vmap(push, out_axes=-1)(basis(leaves))
-        return Jacobian(outputs, _pushed(stacks, leaves), carried)
+            stacks = _pull_basis(jax.linear_transpose(push, leaves), leaves, outputs)
+        else:
+            stacks = jax.vmap(push, out_axes=-1)(basis(leaves))
     except Exception as error:
         # custom_vjp knows no forward mode, while_loop no reverse mode
         other = {"fwd": "rev", "rev": "fwd"}[mode]
         error.add_note(f'mode="auto" chose "{mode}" by the sizes; mode="{other}" may work here.')
         raise
+    return Stacks(mode, stacks, leaves, outputs, carried)
 
 
-def _pulled(pull: Callable[..., Any], leaves: list[Any], outputs: list[Any]) -> list[list[Any]]:
-    """Pull the basis of the outputs back; each stack is ``(M, *in_j.shape)``."""
-    if not outputs or not leaves:
-        return [[] for _ in outputs]
+def _pull_basis(pull: Callable[..., Any], leaves: list[Any], outputs: list[Any]) -> list[Any]:
+    if not outputs:
+        return [jnp.zeros((0, *np.shape(leaf)), dtype_of(leaf)) for leaf in leaves]
+    if not leaves:
+        return []
     (stacks,) = jax.vmap(pull)(basis(outputs))
-    return _rows([cut(stack, outputs, 0) for stack in stacks])
+    return stacks
 
 
-def _pushed(stacks: list[Any], leaves: list[Any]) -> list[list[Any]]:
-    """Cut what was pushed; each stack is ``(*out_i.shape, N)``."""
-    return [cut(stack, leaves, -1) for stack in stacks]
-
-
-def _rows(columns: list[list[Any]]) -> list[list[Any]]:
-    """Blocks by column as blocks by row."""
-    return [list(row) for row in zip(*columns, strict=True)]
+def _constant(outputs: list[Any], carried: Any) -> Stacks:
+    """The Jacobian with respect to nothing."""
+    stacks = [jnp.zeros((*np.shape(out), 0), dtype_of(out)) for out in outputs]
+    return Stacks("fwd", stacks, [], outputs, carried)

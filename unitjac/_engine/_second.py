@@ -32,11 +32,13 @@ def hessian(fun: Pure, leaves: list[Any], nesting: Nesting) -> Hessian:
     outer, inner = modes(nesting)
 
     def first(inner_leaves: list[Any]) -> tuple[list[Any], Any]:
-        outputs, blocks, carried = jacobian(fun, inner_leaves, inner)
-        return [block for row in blocks for block in row], (outputs, carried)
+        found = jacobian(fun, inner_leaves, inner)
+        blocks = [block for row in found.blocks() for block in row]
+        return blocks, (found.outputs, found.carried)
 
-    _, flat, (outputs, carried) = jacobian(first, leaves, outer)
-    n = len(leaves)
+    found = jacobian(first, leaves, outer)
+    outputs, carried = found.carried
+    flat, n = found.blocks(), len(leaves)
     return Hessian(outputs, [flat[i * n : (i + 1) * n] for i in range(len(outputs))], carried)
 
 
