@@ -74,8 +74,8 @@ class JacobianTransform(GradientTransform):
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
-        found = engine_jacobian(traced, inputs.leaves, self.mode)
-        outputs, blocks = found.outputs, found.blocks()
+        stacks = engine_jacobian(traced, inputs.leaves, self.mode)
+        outputs, blocks = stacks.outputs, stacks.blocks()
         pairs = [(i, j) for i in range(len(outputs)) for j in inputs.active]
         self._warn_of_dropped_units(self._unit(traced, i, j) for i, j in pairs)
         rows = []
@@ -89,7 +89,7 @@ class JacobianTransform(GradientTransform):
         def jacobian_of(group: Group) -> Any:
             return traced.outputs.treedef.unflatten([group.tree(row) for row in rows])
 
-        return *inputs.parts(jacobian_of), outputs, found.carried
+        return *inputs.parts(jacobian_of), outputs, stacks.carried
 
     def _unit(self, traced: Traced, i: int, j: int) -> Unit:
         """The unit of block (i, j)."""
