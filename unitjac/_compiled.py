@@ -20,7 +20,7 @@ import numpy as np
 from ._errors import is_arraylike, path_text
 from ._quantity import is_quantity
 from ._state import State, StateTrace, commit, raise_leak
-from ._static import Packed, is_hashable, is_jax_array, pack
+from ._static import Packed, is_hashable, pack
 
 _traced_types: set[type] = set()  # the types for which is_traced holds, as they come
 
@@ -80,7 +80,7 @@ class Compiled:
         new = [state for state in trace.reads if state not in trace.seeds]
         if new:
             raise _NewStates(new)
-        packed = pack(result, is_jax_array)
+        packed = pack(result, _is_output)
         outcome = trace.outcome()
         self._written = tuple(outcome)
         return (
@@ -139,6 +139,14 @@ def is_traced(leaf: Any) -> bool:
     strings, None, callables and other objects are static.
     """
     return is_quantity(leaf) or (is_arraylike(leaf) and not isinstance(leaf, int))
+
+
+def _is_output(leaf: Any) -> bool:
+    """Whether a leaf of the result is an output of the program, and not part of it.
+
+    NumPy's arrays are outputs too: they can be written to, and the program is used again.
+    """
+    return isinstance(leaf, jax.Array) or (isinstance(leaf, np.ndarray) and is_arraylike(leaf))
 
 
 def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:

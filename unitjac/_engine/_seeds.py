@@ -39,6 +39,8 @@ def basis(leaves: Sequence[Any]) -> list[Any]:
 
 def cut(array: Any, leaves: Sequence[Any], axis: int) -> list[Any]:
     """Cut one axis of ``array`` into pieces of the leaves' sizes, each in its leaf's shape."""
+    if not leaves:
+        return []
     axis %= array.ndim
     parts = [array] if len(leaves) == 1 else jnp.split(array, offsets(leaves)[1:-1], axis)
     before, after = array.shape[:axis], array.shape[axis + 1 :]
