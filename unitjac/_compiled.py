@@ -144,9 +144,12 @@ def is_traced(leaf: Any) -> bool:
 def _is_output(leaf: Any) -> bool:
     """Whether a leaf of the result is an output of the program, and not part of it.
 
-    NumPy's arrays are outputs too: they can be written to, and the program is used again.
+    NumPy's arrays are outputs too: they can be written to, and the program is used again. Those
+    of dtype float0 hold nothing.
     """
-    return isinstance(leaf, jax.Array) or (isinstance(leaf, np.ndarray) and is_arraylike(leaf))
+    if isinstance(leaf, np.ndarray):
+        return is_arraylike(leaf) and leaf.dtype != jax.dtypes.float0
+    return isinstance(leaf, jax.Array)
 
 
 def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
