@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 
 def library_folder(module: ModuleType) -> str:
@@ -57,6 +58,11 @@ def array_text(leaf: Any) -> str:
         return f"a {type(leaf).__name__}"
     shape = ",".join(str(n) for n in np.shape(leaf))
     return f"{dtype_of(leaf)}[{shape}]"
+
+
+def has_tracer(tree: Any) -> bool:
+    """Whether a leaf of ``tree`` is a tracer of JAX."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def abstract(leaf: Any) -> jax.ShapeDtypeStruct:

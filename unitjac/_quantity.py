@@ -85,6 +85,8 @@ def unit_ratio(out_unit: Unit | None, in_unit: Unit | None) -> Unit:
 @lru_cache(maxsize=4096)
 def unit_product(one: Unit | None, other: Unit | None) -> Unit:
     """The unit of a product."""
+    if is_one(one) or is_one(other):  # brainunit writes 1/mV times one in base units
+        return (other if is_one(one) else one) or UNITLESS
     product = (one or UNITLESS) * (other or UNITLESS)
     assert isinstance(product, Unit)  # brainunit's signature allows for a quantity here
     return product

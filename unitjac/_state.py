@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import jax
 from jax.core import Tracer
 
-from ._errors import array_text, is_arraylike, path_text
+from ._errors import array_text, has_tracer, is_arraylike, path_text
 
 _UNSET: Any = object()
 
@@ -183,11 +183,6 @@ def commit(outcome: Mapping[State, Any]) -> None:
     for state, value in outcome.items():
         if state not in traced:
             state._value = value
-
-
-def has_tracer(tree: Any) -> bool:
-    """Whether a leaf of ``tree`` is a tracer of JAX."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:

@@ -1,0 +1,148 @@
+"""Eigenvalues and eigenvectors, and what is refused without scales.
+
+Owns: ``eig``, ``eigvals``, and the messages of ``svd``, ``norm``, ``cond``, ``pinv``. Never
+touches: equations.
+
+A BCOO is made dense here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import jax.numpy as jnp
+
+from unitjac._quantity import attach_block, unit_product
+
+from ._axis import Axis
+from ._matrix import UnitMatrix, scaled
+from ._scaling import balance
+from ._solve import diagonal_unit
+
+
+def eig(matrix: UnitMatrix) -> tuple[Any, UnitMatrix]:
+    """Eigenvalues and eigenvectors, where all rows have one unit over their columns'.
+
+    So it is for the Jacobian of a dynamical system: rows in state unit / time, columns in state
+    unit. Its eigenvalues are in 1 / time, its eigenvectors in the units of the states.
+
+    Parameters
+    ----------
+    matrix : UnitMatrix
+        Square, rows and columns with the same leaves. A BCOO is made dense.
+
+    Returns
+    -------
+    values : Quantity or array of shape (n,)
+        Complex, in row unit over column unit.
+    vectors : UnitMatrix
+        Column k is a direction in the state space that belongs to value k; its length has no
+        meaning, since lengths in other units are no multiples of each other.
+
+    Raises
+    ------
+    ValueError
+        If row unit over column unit differs from leaf to leaf; the text says what to do.
+
+    Notes
+    -----
+    The matrix is balanced by powers of two that are taken from itself, so that the values do not
+    depend on the units. CPU only, as :func:`jax.numpy.linalg.eig`.
+
+    Examples
+    --------
+    >>> import brainunit as u, jax.numpy as jnp
+    >>> from unitjac.linalg import UnitMatrix, eig
+    >>> state = {"V": 1.0 * u.mV, "w": 1.0 * u.nA}
+    >>> rate = {"V": 1.0 * u.mV / u.ms, "w": 1.0 * u.nA / u.ms}
+    >>> A = UnitMatrix(jnp.array([[-1.0, 0.0], [0.5, -2.0]]), rows=rate, cols=state)
+    >>> values, vectors = eig(A)
+    >>> sorted(values.to_decimal(1 / u.ms).real.tolist())
+    [-2.0, -1.0]
+    """
+    balanced, d, unit = _balanced(matrix, "eig")
+    values, vectors = jnp.linalg.eig(balanced)
+    modes = Axis.of([jnp.zeros(matrix.cols.size)])
+    return attach_block(values, unit), UnitMatrix(vectors * d[:, None], matrix.cols, modes)
+
+
+def eigvals(matrix: UnitMatrix) -> Any:
+    """The eigenvalues alone; see :func:`eig`.
+
+    Parameters
+    ----------
+    matrix : UnitMatrix
+        As for :func:`eig`.
+
+    Returns
+    -------
+    Quantity or array of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        As :func:`eig`.
+    """
+    balanced, _, unit = _balanced(matrix, "eigvals")
+    return attach_block(jnp.linalg.eigvals(balanced), unit)
+
+
+def svd(matrix: UnitMatrix) -> NoReturn:
+    """Refused: singular values depend on the choice of units. Use ``A.scaled(...)``.
+
+    Raises
+    ------
+    TypeError
+        Always; the text says what to type instead.
+    """
+    _refuse("svd")
+
+
+def norm(matrix: UnitMatrix) -> NoReturn:
+    """Refused: a norm depends on the choice of units. Use ``A.scaled(...)``.
+
+    Raises
+    ------
+    TypeError
+        Always; the text says what to type instead.
+    """
+    _refuse("norm")
+
+
+def cond(matrix: UnitMatrix) -> NoReturn:
+    """Refused: a condition number depends on the choice of units. Use ``A.scaled(...)``.
+
+    Raises
+    ------
+    TypeError
+        Always; the text says what to type instead.
+    """
+    _refuse("cond")
+
+
+def pinv(matrix: UnitMatrix) -> NoReturn:
+    """Refused: a pseudo-inverse depends on the choice of units. Use ``A.scaled(...)``.
+
+    Raises
+    ------
+    TypeError
+        Always; the text says what to type instead.
+    """
+    _refuse("pinv")
+
+
+def _refuse(name: str) -> NoReturn:
+    raise TypeError(
+        f"{name} of a matrix with units is not defined: it measures trees of several units by one "
+        "length, and would change with the choice of units. Say what is typical, and take "
+        f"jnp.linalg.{name}(A.scaled(rows=typical_outputs, cols=typical_inputs)), a plain matrix."
+    )
+
+
+def _balanced(matrix: UnitMatrix, what: str) -> tuple[Any, Any, Any]:
+    """A balanced array with the same eigenvalues in one unit, the scales, and this unit."""
+    unit = diagonal_unit(matrix, what)
+    up = matrix.rows.factors([unit_product(unit, col) for col in matrix.cols.units])
+    array = scaled(matrix.dense, up, up * 0 + 1)
+    balanced, d = balance(array)
+    return balanced, d, unit
