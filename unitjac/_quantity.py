@@ -131,7 +131,9 @@ def rescale(magnitude: Any, unit: Unit) -> Any:
     dtype = dtype_of(magnitude)
     wide = jnp.promote_types(dtype, jnp.float32)
     result = jnp.asarray(magnitude, wide)
-    for factor in scale_steps(unit, wide):
+    for k, factor in enumerate(scale_steps(unit, wide)):
+        if k:  # else the compiler multiplies the factors first, which overflows
+            result = jax.lax.optimization_barrier(result)
         result = result * jnp.asarray(factor, _real(wide))
     return result.astype(dtype)
 
