@@ -90,12 +90,12 @@ def select(grad_states: Any, argnums: Any) -> Selection:
     return Selection(chosen, tuple(states), tuple(labels), tree)
 
 
-def check_function(fun: Any, transform: str) -> None:
+def check_function(fun: Any, transform: str, usage: str = "(fun)(x)") -> None:
     """Raise a TypeError where ``fun`` cannot be differentiated whatever its arguments."""
     if not callable(fun):
         raise TypeError(
             f"{transform} wants a function, got {fun!r} ({type(fun).__name__}). "
-            f"Write {transform}(fun)(x), not {transform}(fun(x))."
+            f"Write {transform}{usage}, not {transform}(fun(x))."
         )
     if inspect.isgeneratorfunction(fun) or inspect.iscoroutinefunction(fun):
         kind = "generator" if inspect.isgeneratorfunction(fun) else "coroutine"

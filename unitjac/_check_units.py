@@ -71,7 +71,7 @@ def check_units(
     >>> uj.check_units(lambda g, V: {"I": g * V}, 3.0 * u.nS, 2.0 * u.mV, returns={"I": "nA"})
     {'I': Unit("pA")}
     """
-    check_function(fun, "check_units")
+    check_function(fun, "check_units", "(fun, x)")
     packed = pack((args, dict(kwargs or {})), is_traced, is_leaf=is_quantity)
 
     def abstractly(arrays: list[Any]) -> Any:
@@ -102,18 +102,29 @@ def _compare(units: list[Any], paths: list[Any], treedef: Any, returns: Any, nam
             "for each output."
         )
     for unit, path, want in zip(units, paths, expected, strict=True):
-        wanted = _as_unit(want)
+        wanted, label = _as_unit(want), f"{path_text('output', path)} of {name}"
+        if unit is None:
+            raise ValueError(f"{label} is no number and has no unit, but returns says {wanted}.")
         if not same_dimension(unit, wanted):
             raise ValueError(
-                f"{path_text('output', path)} of {name} is in {unit_text(unit)}, but returns says "
-                f"{unit_text(wanted)}, which has another dimension."
+                f"{label} is in {unit_text(unit)}, but returns says {unit_text(wanted)}, which has "
+                "another dimension."
             )
 
 
 def _as_unit(unit: Any) -> Unit:
-    if isinstance(unit, str):
-        return parse_unit(unit)
-    return unit.unit if is_quantity(unit) else unit
+    if is_quantity(unit):
+        return unit.unit
+    try:
+        unit = parse_unit(unit) if isinstance(unit, str) else unit
+    except ValueError as error:
+        raise ValueError(f"returns has {unit!r}, which is no unit: {error}") from error
+    if not isinstance(unit, Unit):
+        raise TypeError(
+            f"returns has {unit!r} ({type(unit).__name__}), expected a unit, its text, or a "
+            "quantity."
+        )
+    return unit
 
 
 def _note_source(error: Exception) -> None:

@@ -20,7 +20,15 @@ from ._engine._dtypes import Mode
 from ._errors import array_text, dtype_of
 from ._inputs import Group, Inputs
 from ._plan import Block
-from ._quantity import Unit, rescale, same_dimension, unit_ratio, unit_text
+from ._quantity import (
+    UNITLESS,
+    Unit,
+    is_dimensionless,
+    rescale,
+    same_dimension,
+    unit_ratio,
+    unit_text,
+)
 from ._traced import Traced
 from ._transform import GradientTransform
 
@@ -38,8 +46,9 @@ _COMMON = (
 class _Pulled(GradientTransform):
     """Ones pulled back: a tree like the input, no tree of outputs outside."""
 
-    def _passes(self, traced: Traced, outputs: list[Any]) -> tuple[str, str, int]:
-        return "rev", "cotangents of ones are pulled back", len(_scales(traced))
+    def _work(self, traced: Traced, outputs: list[Any]) -> dict[str, Any]:
+        reason = "cotangents of ones are pulled back"
+        return {"mode": "rev", "reason": reason, "passes": len(_by_unit(traced))}
 
     def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
         return "rev", "rev"
@@ -49,23 +58,19 @@ class _Pulled(GradientTransform):
         for label, leaf, unit in zip(
             traced.inputs.labels, traced.inputs.magnitudes, self._units(traced), strict=True
         ):
-            yield Block("output", label, np.shape(leaf), self._unit_text(unit))
+            yield Block("output", label, np.shape(leaf), self._unit_text(leaf, unit))
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
         outputs, pull, carried = jax.vjp(traced, inputs.leaves, has_aux=True)
         self._check_outputs(traced, outputs)
-        # one pull for each scale among the outputs' units; the scale is applied to what comes
-        # back, where it cannot overflow on the way
-        pulls = [
-            [rescale(g, scale) for g in pull(_ones(outputs, chosen))[0]]
-            for scale, chosen in _scales(traced).items()
-        ]
+        # one pull for each unit among the outputs: scales are applied to what comes back, each once
+        pulls = {unit: pull(_ones(outputs, chosen))[0] for unit, chosen in _by_unit(traced).items()}
         units = self._units(traced)
         self._warn_of_dropped_units(units[j] for j in inputs.active)
         found = {
-            j: self._attach(functools.reduce(operator.add, summands), units[j])
-            for j, *summands in zip(inputs.active, *pulls, strict=True)
+            j: self._sum({unit: g[k] for unit, g in pulls.items()}, inputs.units[j], units[j])
+            for k, j in enumerate(inputs.active)
         }
         columns = self._filled(inputs, found, ())
 
@@ -73,6 +78,15 @@ class _Pulled(GradientTransform):
             return group.tree(columns)
 
         return *inputs.parts(gradient_of), outputs, carried
+
+    def _sum(self, summands: dict[Unit, Any], in_unit: Unit | None, unit: Unit) -> Any:
+        """The gradient in one column: summands by output unit, each over ``in_unit``."""
+        if self.unit_aware and is_dimensionless(unit):
+            unit = UNITLESS
+        scaled = [
+            rescale(g, unit_ratio(unit_ratio(out, in_unit), unit)) for out, g in summands.items()
+        ]
+        return self._attach(functools.reduce(operator.add, scaled), unit)
 
     def _units(self, traced: Traced) -> list[Unit]:
         """The unit of the gradient in each column: that of the output over that of the input."""
@@ -90,6 +104,7 @@ class Gradient(_Pulled):
     def __init__(self, fun: Callable[..., Any], *, value_first: bool = False, **shared: Any):
         self.value_first = value_first
         self.transform_name = "value_and_grad" if value_first else "grad"
+        self.offers = ("holomorphic", "allow_int")
         super().__init__(fun, **shared)
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
@@ -130,12 +145,11 @@ class VectorGradient(_Pulled):
                 )
 
 
-def _scales(traced: Traced) -> dict[Unit, list[int]]:
-    """The outputs by their scale beside the first one: in a sum with V, mV counts a thousandth."""
-    units = traced.outputs.units
+def _by_unit(traced: Traced) -> dict[Unit, list[int]]:
+    """The outputs by their unit: in a sum with V, mV counts a thousandth."""
     groups: dict[Unit, list[int]] = {}
-    for i, unit in enumerate(units):
-        groups.setdefault(unit_ratio(unit, units[0]), []).append(i)
+    for i, unit in enumerate(traced.outputs.units or [None]):
+        groups.setdefault(unit or UNITLESS, []).append(i)
     return groups
 
 
@@ -191,22 +205,23 @@ def grad(
     (Unit("pC"), 6.0)
     """
     check_keywords(kwargs, (*_COMMON, "holomorphic", "allow_int"), "grad")
-    shared = {
-        "grad_states": grad_states,
-        "argnums": argnums,
-        "holomorphic": holomorphic,
-        "allow_int": allow_int,
-        "has_aux": has_aux,
-        "return_value": return_value,
-        "unit_aware": unit_aware,
-        "check_states": check_states,
-        "jit": jit,
-    }
-    return functools.partial(Gradient, **shared) if fun is None else Gradient(fun, **shared)
+    make = functools.partial(
+        Gradient,
+        grad_states=grad_states,
+        argnums=argnums,
+        holomorphic=holomorphic,
+        allow_int=allow_int,
+        has_aux=has_aux,
+        return_value=return_value,
+        unit_aware=unit_aware,
+        check_states=check_states,
+        jit=jit,
+    )
+    return make if fun is None else make(fun)
 
 
 def value_and_grad(
-    fun: Callable[..., Any],
+    fun: Callable[..., Any] | None = None,
     grad_states: Any = None,
     argnums: Any = None,
     holomorphic: bool = False,
@@ -217,13 +232,13 @@ def value_and_grad(
     *,
     jit: bool = False,
     **kwargs: Any,
-) -> GradientTransform:
+) -> Any:
     """The value and the gradient of a scalar function, in this order, as in JAX.
 
     Parameters
     ----------
     fun, grad_states, argnums, holomorphic, allow_int, has_aux, unit_aware, check_states, jit
-        As in :func:`grad`.
+        As in :func:`grad`; without ``fun`` it gives a decorator.
 
     Returns
     -------
@@ -245,8 +260,8 @@ def value_and_grad(
     """
     known = [name for name in _COMMON if name != "return_value"]
     check_keywords(kwargs, (*known, "holomorphic", "allow_int"), "value_and_grad")
-    return Gradient(
-        fun,
+    make = functools.partial(
+        Gradient,
         value_first=True,
         grad_states=grad_states,
         argnums=argnums,
@@ -258,6 +273,7 @@ def value_and_grad(
         check_states=check_states,
         jit=jit,
     )
+    return make if fun is None else make(fun)
 
 
 def vector_grad(
@@ -304,15 +320,14 @@ def vector_grad(
     (Unit("mV"), [0.0, 2.0, 4.0])
     """
     check_keywords(kwargs, _COMMON, "vector_grad")
-    shared = {
-        "grad_states": grad_states,
-        "argnums": argnums,
-        "has_aux": has_aux,
-        "return_value": return_value,
-        "unit_aware": unit_aware,
-        "check_states": check_states,
-        "jit": jit,
-    }
-    if fun is None:
-        return functools.partial(VectorGradient, **shared)
-    return VectorGradient(fun, **shared)
+    make = functools.partial(
+        VectorGradient,
+        grad_states=grad_states,
+        argnums=argnums,
+        has_aux=has_aux,
+        return_value=return_value,
+        unit_aware=unit_aware,
+        check_states=check_states,
+        jit=jit,
+    )
+    return make if fun is None else make(fun)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ._arguments import check_keywords
-from ._engine._dense import passes
 from ._engine._dtypes import Mode
 from ._engine._second import NESTINGS, Nesting, nesting_text
 from ._engine._second import hessian as engine_hessian
+from ._engine._seeds import sizes
+from ._engine._sweep import ChunkSize, Sweep, check_chunk_size
 from ._inputs import Group, Inputs
 from ._plan import Block
 from ._quantity import Unit, unit_ratio
@@ -30,6 +31,8 @@ _KNOWN = (
     "unit_aware",
     "check_states",
     "mode",
+    "chunk_size",
+    "progress",
     "jit",
 )
 
@@ -38,39 +41,41 @@ class HessianTransform(GradientTransform):
     """Second derivatives: outputs outside, then the first input's tree, then the second's."""
 
     transform_name = "hessian"
+    offers = ("holomorphic",)
 
-    def __init__(self, fun: Callable[..., Any], *, mode: Nesting, **shared: Any):
+    def __init__(self, fun: Callable[..., Any], *, mode: Nesting, sweep: Sweep, **shared: Any):
         self.mode: Nesting = mode
+        self.sweep = sweep
         super().__init__(fun, **shared)
 
     def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
         return "fwd", "rev"
 
-    def _passes(self, traced: Traced, outputs: list[Any]) -> tuple[str, str, int]:
+    def _work(self, traced: Traced, outputs: list[Any]) -> dict[str, Any]:
         leaves = traced.inputs.leaves
         text = nesting_text(self.mode, leaves, outputs)
         outer, inner = text.split(" over ")
-        m, n = passes("rev", leaves, outputs), passes("fwd", leaves, outputs)
+        m, n = sum(sizes(outputs)), sum(sizes(leaves))
         count = (n if outer == "fwd" else m * n) * (n if inner == "fwd" else m)
         reason = f"{m:,} outputs, {n:,} inputs" if self.mode == "auto" else "as asked for"
-        return text, reason, count
+        return {"mode": text, "reason": reason, "passes": count}
 
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
         rows, columns = traced.output_labels, traced.inputs.labels
-        shapes = [np.shape(leaf) for leaf in traced.inputs.magnitudes]
+        leaves = traced.inputs.magnitudes
         for i, out in enumerate(outputs):
-            for j, first in enumerate(shapes):
-                for k, second in enumerate(shapes):
+            for j, first in enumerate(leaves):
+                for k, second in enumerate(leaves):
                     yield Block(
                         rows[i],
                         f"{columns[j]}, {columns[k]}",
-                        np.shape(out) + first + second,
-                        self._unit_text(self._unit(traced, i, j, k)),
+                        np.shape(out) + np.shape(first) + np.shape(second),
+                        self._unit_text(second, self._unit(traced, i, j, k)),
                     )
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
-        outputs, blocks, carried = engine_hessian(traced, inputs.leaves, self.mode)
+        outputs, blocks, carried = engine_hessian(traced, inputs.leaves, self.mode, self.sweep)
         active = inputs.active
         self._warn_of_dropped_units(
             self._unit(traced, i, j, k) for i in range(len(outputs)) for j in active for k in active
@@ -114,6 +119,8 @@ def hessian(
     check_states: bool = True,
     *,
     mode: Nesting = "auto",
+    chunk_size: ChunkSize = "auto",
+    progress: bool = False,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -129,6 +136,8 @@ def hessian(
     mode : {"auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"}
         How the two derivatives are taken. ``"auto"`` pushes forward through the Jacobian's
         cheaper mode.
+    chunk_size, progress
+        As in :func:`jacrev`, for both derivatives.
 
     Returns
     -------
@@ -159,6 +168,7 @@ def hessian(
     return HessianTransform(
         fun,
         mode=mode,
+        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,

@@ -6,12 +6,12 @@ Owns: which leaf of which state or argument is which column. Never touches: deri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from ._arguments import Selection
-from ._engine._dtypes import Mode, check_input, has_tangent
+from ._engine._dtypes import Mode, Offers, check_input, has_tangent
 from ._errors import abstract, array_text, is_arraylike, path_text
 from ._quantity import Stripped, Unit, strip
 from ._state import State
@@ -24,6 +24,7 @@ class Group:
     roots: tuple[str, ...]
     stripped: Stripped
     start: int
+    is_tuple: bool = False
 
     @property
     def columns(self) -> range:
@@ -33,7 +34,7 @@ class Group:
     @cached_property
     def labels(self) -> list[str]:
         """What messages and plans call each leaf."""
-        if len(self.roots) == 1:
+        if not self.is_tuple:
             return [path_text(self.roots[0], path) for path in self.stripped.paths]
         # a tuple of arguments: the first step of the path says which one
         return [path_text(self.roots[path[0].idx], path[1:]) for path in self.stripped.paths]
@@ -76,15 +77,18 @@ class Inputs:
     ) -> Inputs:
         """The inputs of a call with these arguments, after a check that all are arrays."""
         positions = selection.positions(len(args), keywords)
-        trees: list[tuple[tuple[str, ...], Any]]
-        trees = [((label,), state.value) for state, label in selection.labelled_states]
+        groups: list[Group] = []
+
+        def add(roots: tuple[str, ...], tree: Any, is_tuple: bool = False) -> None:
+            start = groups[-1].columns.stop if groups else 0
+            groups.append(Group(roots, strip(tree), start, is_tuple))
+
+        for state, label in selection.labelled_states:
+            add((label,), state.value)
         if positions:
             roots = tuple(f"argument {n}" for n in positions)
             picked = tuple(args[n] for n in positions)
-            trees.append((roots, picked[0] if selection.is_single else picked))
-        groups: list[Group] = []
-        for roots, tree in trees:
-            groups.append(Group(roots, strip(tree), groups[-1].columns.stop if groups else 0))
+            add(roots, picked[0] if selection.is_single else picked, not selection.is_single)
         inputs = cls(selection, positions, groups, args)
         inputs._check_leaves()
         return inputs
@@ -117,10 +121,11 @@ class Inputs:
     def abstract(self) -> Inputs:
         """The same inputs with shapes and dtypes in place of arrays."""
         groups = [
-            Group(
-                group.roots,
-                group.stripped._replace(magnitudes=list(map(abstract, group.stripped.magnitudes))),
-                group.start,
+            replace(
+                group,
+                stripped=group.stripped._replace(
+                    magnitudes=list(map(abstract, group.stripped.magnitudes))
+                ),
             )
             for group in self.groups
         ]
@@ -136,7 +141,9 @@ class Inputs:
         states = tree.unflatten(made[: len(self.selection.states)]) if tree is not None else None
         return states, made[-1] if self.positions else None
 
-    def check_dtypes(self, *, mode: Mode, holomorphic: bool, allow_int: bool) -> None:
+    def check_dtypes(
+        self, *, mode: Mode, holomorphic: bool, allow_int: bool, offers: Offers = ()
+    ) -> None:
         """Raise a TypeError where a column cannot be differentiated with respect to."""
         for j, leaf in enumerate(self.magnitudes):
             check_input(
@@ -145,6 +152,7 @@ class Inputs:
                 mode=mode,
                 holomorphic=holomorphic,
                 allow_int=allow_int,
+                offers=offers,
             )
 
     def place(self, leaves: Sequence[Any]) -> tuple[list[Any], dict[State, Any]]:

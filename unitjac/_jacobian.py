@@ -11,9 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from ._arguments import check_keywords
-from ._engine._dense import choose_mode, passes
+from ._engine._dense import Modes
 from ._engine._dense import jacobian as engine_jacobian
 from ._engine._dtypes import Mode, is_complex
+from ._engine._estimate import estimate
+from ._engine._seeds import sizes
+from ._engine._sweep import ChunkSize, Sweep, check_chunk_size
 from ._inputs import Group, Inputs
 from ._plan import Block
 from ._quantity import Unit, unit_ratio
@@ -28,8 +31,13 @@ _COMMON = (
     "holomorphic",
     "unit_aware",
     "check_states",
+    "chunk_size",
+    "progress",
     "jit",
 )
+
+
+_BOTH = ("holomorphic", "allow_int")
 
 
 class JacobianTransform(GradientTransform):
@@ -40,11 +48,14 @@ class JacobianTransform(GradientTransform):
         fun: Callable[..., Any],
         *,
         transform_name: str,
-        mode: Literal["fwd", "rev", "auto"],
+        mode: Modes,
+        sweep: Sweep,
         **shared: Any,
     ):
         self.transform_name = transform_name
-        self.mode: Literal["fwd", "rev", "auto"] = mode
+        self.offers = ("holomorphic",) if transform_name == "jacfwd" else _BOTH
+        self.mode: Modes = mode
+        self.sweep = sweep
         super().__init__(fun, **shared)
 
     def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
@@ -53,13 +64,26 @@ class JacobianTransform(GradientTransform):
         # complex inputs leave reverse mode only, complex outputs forward mode only
         return "rev", "rev" if any(map(is_complex, inputs.magnitudes)) else "fwd"
 
-    def _passes(self, traced: Traced, outputs: list[Any]) -> tuple[str, str, int]:
+    def _work(self, traced: Traced, outputs: list[Any]) -> dict[str, Any]:
         leaves = traced.inputs.leaves
-        mode: Mode = choose_mode(leaves, outputs) if self.mode == "auto" else self.mode
-        m, n = passes("rev", leaves, outputs), passes("fwd", leaves, outputs)
+        found = estimate(traced, leaves, self.mode, self.sweep)
+        m, n = sum(sizes(outputs)), sum(sizes(leaves))
         fewer = "fewer passes" if m != n else "as few passes, no residuals"
-        reason = f"{fewer}: {m:,} outputs, {n:,} inputs" if self.mode == "auto" else "as asked for"
-        return mode, reason, n if mode == "fwd" else m
+        other = min(m, n)
+        notes = []
+        if other * 8 <= found.passes:
+            better = "jacfwd" if found.mode == "rev" else "jacrev"
+            notes.append(f"unitjac.{better} or jacobian would take {other:,} passes")
+        return {
+            "mode": found.mode,
+            "reason": f"{fewer}: {m:,} outputs, {n:,} inputs"
+            if self.mode == "auto"
+            else "as asked for",
+            "passes": found.passes,
+            "chunk": found.chunk,
+            "memory": found.memory,
+            "notes": tuple(notes),
+        }
 
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
         rows, columns = traced.output_labels, traced.inputs.labels
@@ -69,12 +93,12 @@ class JacobianTransform(GradientTransform):
                     rows[i],
                     columns[j],
                     np.shape(out) + np.shape(leaf),
-                    self._unit_text(self._unit(traced, i, j)),
+                    self._unit_text(leaf, self._unit(traced, i, j)),
                 )
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
-        stacks = engine_jacobian(traced, inputs.leaves, self.mode)
+        stacks = engine_jacobian(traced, inputs.leaves, self.mode, self.sweep)
         outputs, blocks = stacks.outputs, stacks.blocks()
         pairs = [(i, j) for i in range(len(outputs)) for j in inputs.active]
         self._warn_of_dropped_units(self._unit(traced, i, j) for i, j in pairs)
@@ -107,6 +131,8 @@ def jacrev(
     unit_aware: bool = False,
     check_states: bool = True,
     *,
+    chunk_size: ChunkSize = "auto",
+    progress: bool = False,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -136,6 +162,12 @@ def jacrev(
         :class:`UnitsDroppedWarning` says which units were lost.
     check_states : bool, default True
         A state in ``grad_states`` that ``fun`` never uses is an error; else its block is zero.
+    chunk_size : int, "auto" or None, default "auto"
+        How many seeds are swept at once. None holds the whole basis, as JAX does; ``"auto"`` does
+        so where it is small, and else takes chunks of 64 to 1,024 that fit into memory;
+        ``describe()`` says what was picked.
+    progress : bool, default False
+        Show a bar that moves with the chunks (extra ``progress``).
     jit : bool, default False
         Compile the whole, states included. What ``fun`` closes over is then read when it is
         traced. Arguments that are no arrays, ints and bools among them, are static.
@@ -175,6 +207,7 @@ def jacrev(
         fun,
         transform_name="jacrev",
         mode="rev",
+        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,
@@ -197,6 +230,8 @@ def jacfwd(
     unit_aware: bool = False,
     check_states: bool = True,
     *,
+    chunk_size: ChunkSize = "auto",
+    progress: bool = False,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -208,8 +243,11 @@ def jacfwd(
 
     Parameters
     ----------
-    fun, grad_states, argnums, has_aux, return_value, holomorphic, unit_aware, check_states, jit
+    fun, grad_states, argnums, has_aux, return_value, holomorphic, unit_aware, check_states
         As in :func:`jacrev`.
+    chunk_size, progress, jit
+        As in :func:`jacrev`; in chunks, ``fun`` is linearized once, and what its tangents need is
+        kept.
 
     Returns
     -------
@@ -235,6 +273,7 @@ def jacfwd(
         fun,
         transform_name="jacfwd",
         mode="fwd",
+        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,
@@ -259,6 +298,8 @@ def jacobian(
     check_states: bool = True,
     *,
     mode: Literal["auto", "fwd", "rev"] = "auto",
+    chunk_size: ChunkSize = "auto",
+    progress: bool = False,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -268,7 +309,7 @@ def jacobian(
     ----------
     fun, grad_states, argnums, has_aux, return_value, holomorphic, allow_int, unit_aware
         As in :func:`jacrev`.
-    check_states, jit
+    check_states, chunk_size, progress, jit
         As in :func:`jacrev`.
     mode : {"auto", "fwd", "rev"}, default "auto"
         ``"auto"`` linearizes ``fun`` once and pushes forward where there are no more inputs than
@@ -308,6 +349,7 @@ def jacobian(
         fun,
         transform_name="jacobian",
         mode=mode,
+        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,

@@ -57,6 +57,10 @@ class Plan:
         Why this mode.
     passes : int
         How many seeds are pushed forward or pulled back.
+    chunk : int or None
+        How many of them at once; None for all.
+    memory : int
+        About how many bytes the derivative and its intermediates take; 0 where it is not known.
     inputs, outputs : tuple of Leaf
         What is differentiated with respect to, and what is differentiated.
     reads, writes : tuple of str
@@ -85,6 +89,8 @@ class Plan:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     blocks: tuple[Block, ...]
+    chunk: int | None = None
+    memory: int = 0
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -95,6 +101,7 @@ class Plan:
         head = [
             self.title,
             f"  mode     {name} ({self.reason}), {_count(self.passes, 'pass', 'passes')}",
+            *self._size_lines(),
             f"  inputs   {_sizes(self.inputs)}",
             f"  outputs  {_sizes(self.outputs)}",
             f"  reads    {', '.join(self.reads) or 'no state'}",
@@ -106,6 +113,15 @@ class Plan:
         hidden = len(self.blocks) - len(rows)
         more = [f"  ... and {_count(hidden, 'block')} more"] if hidden else []
         return "\n".join([*head, *table, *more])
+
+    def _size_lines(self) -> list[str]:
+        lines = []
+        if self.chunk is not None:
+            count = math.ceil(self.passes / self.chunk)
+            lines.append(f"  chunks   {_count(count, 'chunk')} of {self.chunk:,}")
+        if self.memory:
+            lines.append(f"  memory   about {_bytes(self.memory)}")
+        return lines
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -122,6 +138,13 @@ def _sizes(leaves: Sequence[Leaf]) -> str:
 
 def _shape(shape: Sequence[int]) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def _bytes(size: int) -> str:
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= step:
+            return f"{size / step:.3g} {unit}"
+    return f"{size} bytes"
 
 
 def _count(n: int, one: str, many: str | None = None) -> str:

@@ -25,6 +25,7 @@ from ._quantity import (
     Unit,
     attach_block,
     float0_block,
+    is_dimensionless,
     rescale,
     same_dimension,
     strip,
@@ -80,9 +81,8 @@ class PullBack:
                 raise ValueError(
                     f"{self.labels[i]} is in {unit_text(given.units[i])}, which times the "
                     f"output's unit is {unit_text(product)}, while the first leaf makes "
-                    f"{unit_text(products[0])}. Give it in "
-                    f"{unit_text(unit_ratio(products[0], outs[i]))} or another unit of this "
-                    "dimension, so that what is summed over the outputs has one unit."
+                    f"{unit_text(products[0])}. Give {_wanted(unit_ratio(products[0], outs[i]))}, "
+                    "so that what is summed over the outputs has one unit."
                 )
         return products[0] if products else None
 
@@ -162,6 +162,12 @@ def _group_columns(group: Group, tree: Any) -> dict[int, Given]:
     given = _match(tree, group.stripped, what, "its primal")
     pairs = zip(given.magnitudes, given.units, strict=True)
     return dict(zip(group.columns, pairs, strict=True))
+
+
+def _wanted(unit: Unit) -> str:
+    if is_dimensionless(unit):
+        return "a plain number"
+    return f"it in {unit_text(unit)} or another unit of this dimension"
 
 
 def _match(tree: Any, like: Stripped, what: str, whose: str) -> Stripped:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ._arguments import check_function, name_of, select
 from ._compiled import Compiled
-from ._engine._dtypes import Mode, check_output
+from ._engine._dtypes import Mode, check_output, has_tangent
 from ._errors import UnitsDroppedWarning, warn_user
 from ._inputs import Inputs
 from ._plan import Plan, leaf_of
@@ -53,6 +53,7 @@ class GradientTransform(abc.ABC):
     """
 
     transform_name: str
+    offers: tuple[str, ...] = ()  # which of holomorphic and allow_int the public function has
 
     def __init__(
         self,
@@ -131,12 +132,10 @@ class GradientTransform(abc.ABC):
         inputs = traced.inputs
         with StateTrace():  # what is written in here is dropped
             outputs, _ = jax.eval_shape(traced, inputs.leaves)
-        mode, reason, passes = self._passes(traced, outputs)
+            work = self._work(traced, outputs)
         return Plan(
             title=f"{self.transform_name} of {name_of(self.fun)}",
-            mode=mode,
-            reason=reason,
-            passes=passes,
+            **work,
             inputs=tuple(map(leaf_of, inputs.labels, inputs.magnitudes, inputs.units)),
             outputs=tuple(map(leaf_of, traced.output_labels, outputs, traced.outputs.units)),
             reads=tuple(map(repr, traced.reads)),
@@ -145,8 +144,8 @@ class GradientTransform(abc.ABC):
         )
 
     @abc.abstractmethod
-    def _passes(self, traced: Traced, outputs: list[Any]) -> tuple[str, str, int]:
-        """The mode, why it, and how many seeds are pushed or pulled."""
+    def _work(self, traced: Traced, outputs: list[Any]) -> dict[str, Any]:
+        """What the plan says of the work: mode, reason, passes, chunk, memory, notes."""
 
     @abc.abstractmethod
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterable[Any]:
@@ -168,7 +167,12 @@ class GradientTransform(abc.ABC):
         """The function at these arguments, after the checks of what goes in."""
         inputs = Inputs.of(self.selection, args, tuple(kwargs))
         mode_in, mode_out = self._rules(inputs)
-        inputs.check_dtypes(mode=mode_in, holomorphic=self.holomorphic, allow_int=self.allow_int)
+        inputs.check_dtypes(
+            mode=mode_in,
+            holomorphic=self.holomorphic,
+            allow_int=self.allow_int,
+            offers=self.offers,
+        )
         return Traced(
             self.fun,
             inputs,
@@ -176,7 +180,7 @@ class GradientTransform(abc.ABC):
             has_aux=self.has_aux,
             check_states=self.check_states,
             check_output=functools.partial(
-                check_output, mode=mode_out, holomorphic=self.holomorphic
+                check_output, mode=mode_out, holomorphic=self.holomorphic, offers=self.offers
             ),
         )
 
@@ -205,8 +209,10 @@ class GradientTransform(abc.ABC):
         """A block as it is handed back."""
         return attach_block(block, unit) if self.unit_aware else block
 
-    def _unit_text(self, unit: Unit) -> str:
+    def _unit_text(self, leaf: Any, unit: Unit) -> str:
         """The unit of a block in the plan: what is handed back, or what is dropped."""
+        if not has_tangent(leaf):
+            return "float0"
         return "1" if self.unit_aware and is_dimensionless(unit) else unit_text(unit)
 
     def _filled(self, inputs: Inputs, found: Columns, shape: tuple[int, ...]) -> Columns:

@@ -20,6 +20,12 @@ from unitjac._errors import dtype_of
 
 from ._dtypes import Mode, is_complex
 from ._seeds import basis, cut, sizes
+from ._sweep import Sweep
+
+Modes = Literal["fwd", "rev", "auto"]
+
+WHOLE = Sweep()
+"""All seeds at once, as in JAX."""
 
 Pure = Callable[[list[Any]], tuple[list[Any], Any]]
 """A function of a list of arrays that gives a list of arrays, and a tree to carry along."""
@@ -55,9 +61,9 @@ class Stacks(NamedTuple):
         return jnp.concatenate([stack.reshape(m, -1) for stack in self.stacks], axis=1)
 
 
-def jacobian(fun: Pure, leaves: list[Any], mode: Literal["fwd", "rev", "auto"]) -> Stacks:
+def jacobian(fun: Pure, leaves: list[Any], mode: Modes, sweep: Sweep = WHOLE) -> Stacks:
     """The Jacobian of ``fun`` at ``leaves``. ``fun`` is called once."""
-    return {"rev": _reverse, "fwd": _forward, "auto": _automatic}[mode](fun, leaves)
+    return {"rev": _reverse, "fwd": _forward, "auto": _automatic}[mode](fun, leaves, sweep)
 
 
 def choose_mode(inputs: Sequence[Any], outputs: Sequence[Any]) -> Mode:
@@ -72,28 +78,27 @@ def choose_mode(inputs: Sequence[Any], outputs: Sequence[Any]) -> Mode:
     return "fwd" if sum(sizes(inputs)) <= sum(sizes(outputs)) else "rev"
 
 
-def passes(mode: Mode, inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
-    """How many seeds ``mode`` pushes or pulls."""
-    return sum(sizes(inputs if mode == "fwd" else outputs))
-
-
-def _reverse(fun: Pure, leaves: list[Any]) -> Stacks:
+def _reverse(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     outputs, pull, carried = jax.vjp(fun, leaves, has_aux=True)
-    return Stacks("rev", _pull_basis(pull, leaves, outputs), leaves, outputs, carried)
+    return Stacks("rev", _pull_basis(pull, leaves, outputs, sweep), leaves, outputs, carried)
 
 
-def _forward(fun: Pure, leaves: list[Any]) -> Stacks:
+def _forward(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     if not leaves:
         return _constant(*fun(leaves))
+    if not sweep.is_whole(leaves):
+        outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
+        return Stacks("fwd", _push_basis(push, leaves, sweep), leaves, outputs, carried)
 
-    def push(tangents: list[Any]) -> Any:
+    def push_once(tangents: list[Any]) -> Any:
         return jax.jvp(fun, (leaves,), (tangents,), has_aux=True)
 
-    outputs, stacks, carried = jax.vmap(push, out_axes=(None, -1, None))(basis(leaves))
+    # not linearize: nothing is kept of a long loop
+    outputs, stacks, carried = jax.vmap(push_once, out_axes=(None, -1, None))(basis(leaves))
     return Stacks("fwd", stacks, leaves, outputs, carried)
 
 
-def _automatic(fun: Pure, leaves: list[Any]) -> Stacks:
+def _automatic(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     # linearize calls fun once and can be pushed and transposed, so that the choice can wait
     # until the outputs' sizes are known
     outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
@@ -102,24 +107,30 @@ def _automatic(fun: Pure, leaves: list[Any]) -> Stacks:
     mode = choose_mode(leaves, outputs)
     try:
         if mode == "rev":
-            stacks = _pull_basis(jax.linear_transpose(push, leaves), leaves, outputs)
+            stacks = _pull_basis(jax.linear_transpose(push, leaves), leaves, outputs, sweep)
         else:
-            stacks = jax.vmap(push, out_axes=-1)(basis(leaves))
+            stacks = _push_basis(push, leaves, sweep)
     except Exception as error:
         # custom_vjp knows no forward mode, while_loop no reverse mode
-        other = {"fwd": "rev", "rev": "fwd"}[mode]
-        error.add_note(f'mode="auto" chose "{mode}" by the sizes; mode="{other}" may work here.')
+        chosen, other = ("forward", "reverse") if mode == "fwd" else ("reverse", "forward")
+        error.add_note(
+            f"{chosen} mode was chosen by the sizes; {other} mode may work here: see the parameter "
+            "mode."
+        )
         raise
     return Stacks(mode, stacks, leaves, outputs, carried)
 
 
-def _pull_basis(pull: Callable[..., Any], leaves: list[Any], outputs: list[Any]) -> list[Any]:
+def _pull_basis(pull: Any, leaves: list[Any], outputs: list[Any], sweep: Sweep) -> list[Any]:
     if not outputs:
         return [jnp.zeros((0, *np.shape(leaf)), dtype_of(leaf)) for leaf in leaves]
     if not leaves:
         return []
-    (stacks,) = jax.vmap(pull)(basis(outputs))
-    return stacks
+    return sweep.run(lambda cotangents: pull(cotangents)[0], outputs)
+
+
+def _push_basis(push: Any, leaves: list[Any], sweep: Sweep) -> list[Any]:
+    return [jnp.moveaxis(stack, 0, -1) for stack in sweep.run(push, leaves)]
 
 
 def _constant(outputs: list[Any], carried: Any) -> Stacks:

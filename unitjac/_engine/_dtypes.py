@@ -8,7 +8,7 @@ mode wants real inputs, and ``holomorphic=True`` wants both complex.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 import jax
@@ -20,6 +20,9 @@ Mode = Literal["fwd", "rev"]
 
 Label = Callable[[], str]
 """How a message calls a leaf; asked for only where there is a message to write."""
+
+Offers = Collection[str]
+"""The parameters that the user's transform has, so that a hint names no other."""
 
 
 def has_tangent(leaf: Any) -> bool:
@@ -33,7 +36,13 @@ def is_complex(leaf: Any) -> bool:
 
 
 def check_input(
-    leaf: Any, label: Label, *, mode: Mode, holomorphic: bool, allow_int: bool = False
+    leaf: Any,
+    label: Label,
+    *,
+    mode: Mode,
+    holomorphic: bool,
+    allow_int: bool = False,
+    offers: Offers = (),
 ) -> None:
     """Raise a TypeError where ``leaf`` cannot be differentiated with respect to."""
     dtype = dtype_of(leaf)
@@ -48,7 +57,8 @@ def check_input(
         if allow_int and not holomorphic:
             return
         kind = "complex" if holomorphic else "real"
-        hint = "" if holomorphic or mode == "fwd" else ", or pass allow_int=True for a float0 block"
+        offered = "allow_int" in offers and not holomorphic
+        hint = ", or pass allow_int=True for a float0 block" if offered else ""
         raise TypeError(
             f"{came}, but a differentiated input must be {kind}. "
             f"Convert it to {'complex' if holomorphic else 'float'}{hint}."
@@ -60,12 +70,14 @@ def check_input(
         )
     if mode == "fwd" and is_complex(leaf) and not holomorphic:
         raise TypeError(
-            f"{came}, but forward mode wants real inputs. Pass holomorphic=True where the function "
-            "is holomorphic, or differentiate with respect to the real and imaginary parts."
+            f"{came}, but forward mode wants real inputs. {_hint(offers, 'pass')} the real and "
+            "imaginary parts."
         )
 
 
-def check_output(leaf: Any, label: Label, *, mode: Mode, holomorphic: bool) -> None:
+def check_output(
+    leaf: Any, label: Label, *, mode: Mode, holomorphic: bool, offers: Offers = ()
+) -> None:
     """Raise a TypeError where ``leaf`` cannot be differentiated."""
     if jnp.issubdtype(dtype_of(leaf), jnp.floating) and not holomorphic:
         return
@@ -82,7 +94,14 @@ def check_output(leaf: Any, label: Label, *, mode: Mode, holomorphic: bool) -> N
         )
     if mode == "rev" and is_complex(leaf) and not holomorphic:
         raise TypeError(
-            f"{came}, but reverse mode wants real outputs. Pass holomorphic=True where the "
-            "function is holomorphic and its inputs complex, or return the real and imaginary "
-            "parts."
+            f"{came}, but reverse mode wants real outputs. {_hint(offers, 'return')} the real "
+            "and imaginary parts."
         )
+
+
+def _hint(offers: Offers, verb: str) -> str:
+    if "holomorphic" not in offers:
+        return verb.capitalize()
+    return (
+        f"Pass holomorphic=True where the function is holomorphic and its inputs complex, or {verb}"
+    )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from ._dense import Pure, choose_mode, jacobian
+from ._dense import WHOLE, Pure, choose_mode, jacobian
+from ._sweep import Sweep
 
 Nesting = Literal["auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"]
 NESTINGS: tuple[Nesting, ...] = (
@@ -27,16 +28,16 @@ class Hessian(NamedTuple):
     carried: Any
 
 
-def hessian(fun: Pure, leaves: list[Any], nesting: Nesting) -> Hessian:
+def hessian(fun: Pure, leaves: list[Any], nesting: Nesting, sweep: Sweep = WHOLE) -> Hessian:
     """The second derivatives of ``fun`` at ``leaves``. ``fun`` is called once."""
     outer, inner = modes(nesting)
 
     def first(inner_leaves: list[Any]) -> tuple[list[Any], Any]:
-        found = jacobian(fun, inner_leaves, inner)
+        found = jacobian(fun, inner_leaves, inner, sweep)
         blocks = [block for row in found.blocks() for block in row]
         return blocks, (found.outputs, found.carried)
 
-    found = jacobian(first, leaves, outer)
+    found = jacobian(first, leaves, outer, sweep)
     outputs, carried = found.carried
     flat, n = found.blocks(), len(leaves)
     return Hessian(outputs, [flat[i * n : (i + 1) * n] for i in range(len(outputs))], carried)

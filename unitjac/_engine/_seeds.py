@@ -9,8 +9,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from unitjac._errors import dtype_of
 
@@ -33,7 +35,33 @@ def basis(leaves: Sequence[Any]) -> list[Any]:
     total = sum(sizes(leaves))
     eye = jnp.eye(total, dtype=jnp.result_type(*[dtype_of(leaf) for leaf in leaves]))
     return [
-        part.astype(dtype_of(leaf)) for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
+        _vary_like(part.astype(dtype_of(leaf)), leaf)
+        for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
+    ]
+
+
+def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
+    """Some vectors of the standard basis, made without the others.
+
+    Parameters
+    ----------
+    rows : int array of shape (k,)
+        Which ones; those beyond the last are zero.
+    leaves : sequence of array
+        What the basis is of.
+
+    Returns
+    -------
+    list of array of shape ``(k, *leaf.shape)``
+    """
+    return [
+        _vary_like(
+            (rows[:, None] == jnp.arange(start, start + size))
+            .astype(dtype_of(leaf))
+            .reshape(rows.shape[0], *np.shape(leaf)),
+            leaf,
+        )
+        for leaf, start, size in zip(leaves, offsets(leaves), sizes(leaves), strict=False)
     ]
 
 
@@ -48,3 +76,12 @@ def cut(array: Any, leaves: Sequence[Any], axis: int) -> list[Any]:
         part.reshape(before + np.shape(leaf) + after)
         for part, leaf in zip(parts, leaves, strict=True)
     ]
+
+
+def _vary_like(seeds: Any, leaf: Any) -> Any:
+    """Seeds that differ from device to device where ``leaf`` does, inside ``jax.shard_map``."""
+    if not isinstance(leaf, Tracer):
+        return seeds
+    kind = jax.typeof(leaf)
+    axes = getattr(getattr(kind, "mat", None), "varying", None) or getattr(kind, "vma", None)
+    return seeds + jnp.zeros_like(leaf) if axes else seeds

@@ -15,6 +15,7 @@ from unitjac._arguments import check_keywords, name_of
 from unitjac._engine._dense import jacobian as engine_jacobian
 from unitjac._engine._second import NESTINGS, Nesting
 from unitjac._engine._second import hessian as engine_hessian
+from unitjac._engine._sweep import ChunkSize, Sweep, check_chunk_size
 from unitjac._errors import array_text
 from unitjac._hessian import HessianTransform
 from unitjac._inputs import Inputs
@@ -26,14 +27,28 @@ from unitjac._transform import GradientTransform
 from ._axis import Axis
 from ._matrix import UnitMatrix
 
-_KNOWN = ("grad_states", "argnums", "has_aux", "return_value", "check_states", "mode", "jit")
+_KNOWN = (
+    "grad_states",
+    "argnums",
+    "has_aux",
+    "return_value",
+    "check_states",
+    "mode",
+    "chunk_size",
+    "progress",
+    "jit",
+)
 
 
 class _JacobianMatrix(JacobianTransform):
     """The Jacobian as one matrix: all states and arguments are its columns."""
 
+    def __init__(self, fun: Callable[..., Any], **shared: Any):
+        super().__init__(fun, transform_name="jacobian_matrix", **shared)
+        self.offers = ()
+
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
-        stacks = engine_jacobian(traced, traced.inputs.leaves, self.mode)
+        stacks = engine_jacobian(traced, traced.inputs.leaves, self.mode, self.sweep)
         rows = _axis_of_outputs(traced, stacks.outputs)
         matrix = UnitMatrix(stacks.matrix(), rows, _axis_of_inputs(traced.inputs))
         return matrix, matrix, stacks.outputs, stacks.carried
@@ -45,8 +60,13 @@ class _JacobianMatrix(JacobianTransform):
 class _HessianMatrix(HessianTransform):
     """The Hessian of a scalar output as one matrix."""
 
+    transform_name = "hessian_matrix"
+    offers = ()
+
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
-        outputs, blocks, carried = engine_hessian(traced, traced.inputs.leaves, self.mode)
+        outputs, blocks, carried = engine_hessian(
+            traced, traced.inputs.leaves, self.mode, self.sweep
+        )
         if len(outputs) != 1 or np.shape(outputs[0]) != ():
             came = ", ".join(map(array_text, outputs)) or "none"
             raise TypeError(
@@ -77,6 +97,8 @@ def jacobian_matrix(
     check_states: bool = True,
     *,
     mode: Literal["auto", "fwd", "rev"] = "auto",
+    chunk_size: ChunkSize = "auto",
+    progress: bool = False,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -84,7 +106,7 @@ def jacobian_matrix(
 
     Parameters
     ----------
-    fun, grad_states, argnums, has_aux, return_value, check_states, mode, jit
+    fun, grad_states, argnums, has_aux, return_value, check_states, mode, chunk_size, progress, jit
         As in :func:`unitjac.jacobian`. With states and arguments the columns belong to the pair
         ``(states, arguments)``.
 
@@ -114,8 +136,8 @@ def jacobian_matrix(
         raise ValueError(f'mode must be "auto", "fwd" or "rev", got {mode!r}.')
     return _JacobianMatrix(
         fun,
-        transform_name="jacobian_matrix",
         mode=mode,
+        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,
@@ -135,6 +157,8 @@ def hessian_matrix(
     check_states: bool = True,
     *,
     mode: Nesting = "auto",
+    chunk_size: ChunkSize = "auto",
+    progress: bool = False,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -142,7 +166,7 @@ def hessian_matrix(
 
     Parameters
     ----------
-    fun, grad_states, argnums, has_aux, return_value, check_states, mode, jit
+    fun, grad_states, argnums, has_aux, return_value, check_states, mode, chunk_size, progress, jit
         As in :func:`unitjac.hessian`; the output of ``fun`` is one scalar.
 
     Returns
@@ -171,6 +195,7 @@ def hessian_matrix(
     return _HessianMatrix(
         fun,
         mode=mode,
+        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,

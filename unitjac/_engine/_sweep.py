@@ -1,0 +1,164 @@
+"""How the seeds are swept: all at once, or in chunks.
+
+Owns: :class:`Sweep`, the choice of the chunk, the loop over chunks. Never touches: the function
+itself, units, states.
+
+A linear map is applied to every vector of the standard basis of some leaves. All at once, the
+whole basis and every intermediate of every row are held; in chunks, those of one chunk, and
+its seeds are made on the fly.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from unitjac._errors import abstract
+
+from ._progress import Progress
+from ._seeds import basis, one_hot, sizes
+
+Linear = Callable[[list[Any]], list[Any]]
+"""A linear map from a list of arrays to a list of arrays."""
+
+ChunkSize = int | Literal["auto"] | None
+
+# Measured in benchmarks/big.py: below this, one sweep over the whole basis is the fastest.
+_WHOLE_ROWS = 128
+_WHOLE_BYTES = 64 * 2**20
+# What the rows of one chunk should take; a chunk has at least 64 and at most 1,024 rows.
+_CHUNK_BYTES = 16 * 2**20
+_CHUNK_ROWS = (64, 1024)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How the seeds of one Jacobian are swept.
+
+    Attributes
+    ----------
+    chunk_size : int, "auto" or None
+        How many seeds at once; None for all, ``"auto"`` for a choice by the memory of one row.
+    progress : bool
+        Whether a bar moves with the chunks.
+    """
+
+    chunk_size: ChunkSize = None
+    progress: bool = False
+
+    def is_whole(self, leaves: Sequence[Any]) -> bool:
+        """Whether all seeds are swept at once without a look at the program."""
+        rows = sum(sizes(leaves))
+        if self.chunk_size == "auto":
+            return rows <= _WHOLE_ROWS
+        return self.chunk_size is None or self.chunk_size >= rows
+
+    def chunk(self, apply: Linear, leaves: Sequence[Any]) -> int | None:
+        """The number of seeds in a chunk, or None for all at once."""
+        if self.is_whole(leaves):
+            return None
+        if self.chunk_size != "auto":
+            return self.chunk_size
+        rows, each = sum(sizes(leaves)), row_bytes(apply, leaves)
+        if rows * each <= _WHOLE_BYTES:
+            return None
+        fitting = 2 ** int(math.log2(max(_CHUNK_BYTES / each, 1)))
+        chunk = min(max(fitting, _CHUNK_ROWS[0]), _CHUNK_ROWS[1])
+        return None if chunk >= rows else chunk
+
+    def run(self, apply: Linear, leaves: Sequence[Any]) -> list[Any]:
+        """``apply`` on the standard basis of ``leaves``: arrays of shape ``(rows, *out.shape)``."""
+        chunk = self.chunk(apply, leaves)
+        if chunk is None:
+            return jax.vmap(apply)(basis(leaves))
+        return _in_chunks(apply, leaves, chunk, self.progress)
+
+
+def check_chunk_size(chunk_size: Any) -> ChunkSize:
+    """A chunk size in one form.
+
+    Raises
+    ------
+    TypeError
+        If it is no int, ``"auto"`` or None.
+    ValueError
+        If it is below one.
+    """
+    if chunk_size is None or (isinstance(chunk_size, str) and chunk_size == "auto"):
+        return chunk_size
+    size = _as_int(chunk_size)
+    if size is None:
+        raise TypeError(
+            f'chunk_size must be an int, "auto" or None, got {chunk_size!r} '
+            f"({type(chunk_size).__name__}). Write chunk_size=128."
+        )
+    if size < 1:
+        raise ValueError(
+            f"chunk_size must be at least 1, got {size}. Leave it out for all at once."
+        )
+    return size
+
+
+def _as_int(value: Any) -> int | None:
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
+def row_bytes(apply: Linear, leaves: Sequence[Any]) -> int:
+    """About how much memory one row takes: the most that is alive at once while it is computed."""
+    jaxpr = jax.make_jaxpr(apply)(list(map(abstract, leaves)))
+    return max(_peak(jaxpr.jaxpr), 1)
+
+
+def _in_chunks(apply: Linear, leaves: Sequence[Any], chunk: int, progress: bool) -> list[Any]:
+    rows = sum(sizes(leaves))
+    count, rest = divmod(rows, chunk)
+    bar = Progress(count + (rest > 0)) if progress else None
+
+    def swept(first: Any, size: int) -> list[Any]:
+        if bar is not None:
+            jax.debug.callback(bar.step)
+        return jax.vmap(apply)(one_hot(first + jnp.arange(size), leaves))
+
+    stacks = jax.lax.map(lambda k: swept(k * chunk, chunk), jnp.arange(count))
+    stacks = [stack.reshape(count * chunk, *stack.shape[2:]) for stack in stacks]
+    if rest:
+        last = swept(count * chunk, rest)
+        stacks = [jnp.concatenate(pair) for pair in zip(stacks, last, strict=True)]
+    return stacks
+
+
+def _peak(jaxpr: Any) -> int:
+    """The most bytes that are alive at once: operands, results, and what waits to be used."""
+    last_use = {id(v): k for k, eqn in enumerate(jaxpr.eqns) for v in eqn.invars}
+    last_use |= {id(v): len(jaxpr.eqns) for v in jaxpr.outvars}
+    alive: dict[int, int] = {id(v): _bytes(v) for v in jaxpr.invars}
+    peak = sum(alive.values())
+    for k, eqn in enumerate(jaxpr.eqns):
+        inner = max((_peak(sub) for sub in _inner_jaxprs(eqn)), default=0)
+        alive |= {id(v): _bytes(v) for v in eqn.outvars}
+        peak = max(peak, sum(alive.values()) + inner)
+        alive = {v: size for v, size in alive.items() if last_use.get(v, -1) > k}
+    return peak
+
+
+def _inner_jaxprs(eqn: Any) -> list[Any]:
+    values = [v for p in eqn.params.values() for v in (p if isinstance(p, tuple | list) else (p,))]
+    jaxprs = [getattr(v, "jaxpr", v) for v in values]
+    return [jaxpr for jaxpr in jaxprs if hasattr(jaxpr, "eqns")]
+
+
+def _bytes(variable: Any) -> int:
+    aval = variable.aval
+    if not hasattr(aval, "dtype"):
+        return 0
+    return int(np.prod(aval.shape)) * getattr(aval.dtype, "itemsize", 0)
