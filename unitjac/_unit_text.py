@@ -26,6 +26,7 @@ class UnitTexts:
 
     Examples
     --------
+    >>> import brainunit as u
     >>> texts = UnitTexts()
     >>> texts.of((u.mV / u.ms) / u.mV)
     '1/ms'

@@ -6,7 +6,7 @@ Owns: text and HTML of :class:`UnitMatrix`, and its data frame. Never touches: i
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from jax.experimental.sparse import BCOO
@@ -16,17 +16,27 @@ from unitjac._unit_text import UnitTexts
 
 from ._axis import Axis
 
-if TYPE_CHECKING:
-    from ._matrix import UnitMatrix
-
 _MOST_BLOCKS = 24
 _MOST_ENTRIES = 400
 _TEXTS = UnitTexts()
 
 
-def as_text(matrix: UnitMatrix) -> str:
+class Shown(Protocol):
+    """What is needed of a matrix to show it."""
+
+    array: Any
+    rows: Axis
+    cols: Axis
+
+    @property
+    def dense(self) -> Any:
+        """The magnitudes as one dense array."""
+        ...
+
+
+def as_text(matrix: Shown) -> str:
     """A line, and a table of blocks with labels, shapes, units and the range of values."""
-    head = f"UnitMatrix {matrix.rows.size} x {matrix.cols.size}, {matrix.dtype}"
+    head = f"UnitMatrix {matrix.rows.size} x {matrix.cols.size}, {matrix.array.dtype}"
     if isinstance(matrix.array, BCOO):
         head += f", BCOO with {matrix.array.nse} entries"
     blocks = _blocks(matrix)
@@ -39,7 +49,7 @@ def as_text(matrix: UnitMatrix) -> str:
     return "\n".join([head, *lines, *([f"... and {more:,} blocks more"] if more > 0 else [])])
 
 
-def as_html(matrix: UnitMatrix) -> str:
+def as_html(matrix: Shown) -> str:
     """Values with labels and units where the matrix is small, else the table of blocks."""
     if has_tracer(matrix.array) or matrix.rows.size * matrix.cols.size > _MOST_ENTRIES:
         return f"<pre>{html.escape(as_text(matrix))}</pre>"
@@ -59,7 +69,7 @@ def as_html(matrix: UnitMatrix) -> str:
     )
 
 
-def as_frame(matrix: UnitMatrix) -> Any:
+def as_frame(matrix: Shown) -> Any:
     """A data frame with labelled rows and columns."""
     try:
         import pandas as pd
@@ -74,7 +84,7 @@ def as_frame(matrix: UnitMatrix) -> Any:
     )
 
 
-def _blocks(matrix: UnitMatrix) -> list[tuple[str, ...]]:
+def _blocks(matrix: Shown) -> list[tuple[str, ...]]:
     known = not has_tracer(matrix.array)
     array = np.asarray(matrix.dense) if known else None
     found = []

@@ -57,7 +57,7 @@ def eig(matrix: UnitMatrix) -> tuple[Any, UnitMatrix]:
     >>> rate = {"V": 1.0 * u.mV / u.ms, "w": 1.0 * u.nA / u.ms}
     >>> A = UnitMatrix(jnp.array([[-1.0, 0.0], [0.5, -2.0]]), rows=rate, cols=state)
     >>> values, vectors = eig(A)
-    >>> sorted(values.to_decimal(1 / u.ms).real.tolist())
+    >>> sorted(values.to_decimal(u.ms**-1).real.tolist())
     [-2.0, -1.0]
     """
     balanced, d, unit = _balanced(matrix, "eig")
