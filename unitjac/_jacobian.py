@@ -334,7 +334,7 @@ def jacobian(
     >>> plan = jac.describe(jnp.ones(2) * u.mV)
     jacobian of <lambda>
       mode     forward (as few passes, no residuals: 2 outputs, 2 inputs), 2 passes
-      memory   about 40 bytes
+      memory   about 48 bytes
       inputs   2 numbers in 1 leaf
       outputs  2 numbers in 1 leaf
       reads    no state
