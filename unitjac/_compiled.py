@@ -21,6 +21,7 @@ from ._errors import is_arraylike, path_text
 from ._quantity import is_quantity
 from ._state import State, StateTrace, commit, raise_leak
 from ._static import Packed, is_hashable, pack
+from ._uncut import Uncut
 
 _traced_types: set[type] = set()  # the types for which is_traced holds, as they come
 
@@ -47,7 +48,13 @@ class Compiled:
         result, written = self._with_states(self._jitted, args, kwargs)
         if written is not None:
             commit(written.outcome)
-        return result.unpack() if type(result) is Packed else result
+        if type(result) is Packed:
+            result = result.unpack()
+        if type(result) is Uncut:
+            return result.cut()
+        if type(result) is tuple and result and type(result[0]) is Uncut:
+            return result[0].cut(), *result[1:]
+        return result
 
     def lower(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The lowered program of one call, as :meth:`jax.stages.Wrapped.lower` gives it."""

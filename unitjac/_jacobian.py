@@ -11,17 +11,18 @@ from typing import Any, Literal
 import numpy as np
 
 from ._arguments import check_keywords
-from ._engine._dense import Modes
+from ._engine._dense import Modes, Stacks
 from ._engine._dense import jacobian as engine_jacobian
 from ._engine._dtypes import Mode, is_complex
 from ._engine._estimate import estimate
-from ._engine._seeds import sizes
+from ._engine._seeds import cut_rows, sizes
 from ._engine._sweep import ChunkSize, Sweep, check_chunk_size
 from ._inputs import Group, Inputs
 from ._plan import Block
-from ._quantity import Unit, unit_ratio
+from ._quantity import Unit, is_dimensionless, unit_ratio
 from ._traced import Traced
-from ._transform import GradientTransform
+from ._transform import Columns, GradientTransform
+from ._uncut import MANY, Recipe, Uncut, scaled_row, scales_in_one_step
 
 _COMMON = (
     "grad_states",
@@ -99,9 +100,14 @@ class JacobianTransform(GradientTransform):
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
         stacks = engine_jacobian(traced, inputs.leaves, self.mode, self.sweep)
-        outputs, blocks = stacks.outputs, stacks.blocks()
+        outputs = stacks.outputs
         pairs = [(i, j) for i in range(len(outputs)) for j in inputs.active]
         self._warn_of_dropped_units(self._unit(traced, i, j) for i, j in pairs)
+        if self.jit and len(pairs) >= MANY:
+            uncut = self._uncut(traced, stacks)
+            if uncut is not None:
+                return uncut, uncut, outputs, stacks.carried
+        blocks = stacks.blocks()
         rows = []
         for i, out in enumerate(outputs):
             found = {
@@ -109,15 +115,55 @@ class JacobianTransform(GradientTransform):
                 for j, block in zip(inputs.active, blocks[i], strict=True)
             }
             rows.append(self._filled(inputs, found, np.shape(out)))
+        treedef = traced.outputs.treedef
+        parts = inputs.parts(lambda group: _tree(treedef, group, rows))
+        return *parts, outputs, stacks.carried
 
-        def jacobian_of(group: Group) -> Any:
-            return traced.outputs.treedef.unflatten([group.tree(row) for row in rows])
+    def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
+        if isinstance(arg_part, Uncut):  # both parts in one
+            return self._with_extras(arg_part, value, aux)
+        return super()._returns(state_part, arg_part, value, aux)
 
-        return *inputs.parts(jacobian_of), outputs, stacks.carried
+    def _uncut(self, traced: Traced, stacks: Stacks) -> Uncut | None:
+        """The Jacobian row by row, where all of it has one dtype; None where it has not."""
+        inputs = traced.inputs
+        dtypes = {stack.dtype for stack in stacks.stacks}
+        ratios = [
+            [self._unit(traced, i, j) for j in inputs.active] for i in range(len(stacks.outputs))
+        ]
+        (dtype, *others) = dtypes
+        if others or len(inputs.active) < len(inputs.magnitudes):
+            return None
+        if self.unit_aware and not scales_in_one_step(ratios, dtype):
+            return None
+        widths = sizes(inputs.leaves)
+        rows = cut_rows(stacks.matrix(), stacks.outputs)
+        if self.unit_aware:
+            rows = [scaled_row(row, line, widths) for row, line in zip(rows, ratios, strict=True)]
+
+        # the recipe outlives the call, and so must hold none of its arrays
+        structure, treedef = inputs.abstract(), traced.outputs.treedef
+
+        def tree(blocks: list[list[Any]]) -> Any:
+            columns = [dict(enumerate(line)) for line in blocks]
+            parts = structure.parts(lambda group: _tree(treedef, group, columns))
+            return structure.selection.pair(*parts)
+
+        units = [
+            [None if is_dimensionless(u) or not self.unit_aware else u for u in line]
+            for line in ratios
+        ]
+        shapes = [np.shape(out) for out in stacks.outputs], [np.shape(x) for x in inputs.leaves]
+        return Uncut(rows, Recipe(*shapes, units, tree))
 
     def _unit(self, traced: Traced, i: int, j: int) -> Unit:
         """The unit of block (i, j)."""
         return unit_ratio(traced.outputs.units[i], traced.inputs.units[j])
+
+
+def _tree(treedef: Any, group: Group, rows: list[Columns]) -> Any:
+    """The Jacobian with respect to one input: outputs outside, the input's tree inside."""
+    return treedef.unflatten([group.tree(row) for row in rows])
 
 
 def jacrev(

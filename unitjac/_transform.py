@@ -196,7 +196,9 @@ class GradientTransform(abc.ABC):
         return result
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
-        derivative = self.selection.pair(state_part, arg_part)
+        return self._with_extras(self.selection.pair(state_part, arg_part), value, aux)
+
+    def _with_extras(self, derivative: Any, value: Any, aux: Any) -> Any:
         if not (self.return_value or self.has_aux):
             return derivative
         return (

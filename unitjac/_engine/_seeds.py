@@ -78,6 +78,13 @@ def cut(array: Any, leaves: Sequence[Any], axis: int) -> list[Any]:
     ]
 
 
+def cut_rows(matrix: Any, outputs: Sequence[Any]) -> list[Any]:
+    """The rows of a matrix by output leaf, each ``(out_i.size, N)``."""
+    if len(outputs) == 1:
+        return [matrix]
+    return jnp.split(matrix, offsets(outputs)[1:-1], axis=0)
+
+
 def _vary_like(seeds: Any, leaf: Any) -> Any:
     """Seeds that differ from device to device where ``leaf`` does, inside ``jax.shard_map``."""
     if not isinstance(leaf, Tracer):
