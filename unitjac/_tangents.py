@@ -113,6 +113,7 @@ def seeds(inputs: Inputs, tangent: Any) -> list[Any]:
                     f"{array_text(magnitude)}. Give numpy.zeros(shape, jax.dtypes.float0)."
                 )
             continue
+        _check_array(magnitude, label)
         if not same_dimension(unit, inputs.units[j]):
             raise ValueError(
                 f"{label} is in {unit_text(unit)}, but a tangent has the dimension of its input, "
@@ -181,13 +182,17 @@ def _match(tree: Any, like: Stripped, what: str, whose: str) -> Stripped:
     return given
 
 
-def _seed(given: Given, like: Any, label: str) -> Any:
-    """A magnitude scaled to its place: with the shape and dtype of ``like``."""
-    magnitude, unit = given
+def _check_array(magnitude: Any, label: str) -> None:
     if not is_arraylike(magnitude):
         raise TypeError(
             f"{label} must be an array, a number or a quantity, got {array_text(magnitude)}."
         )
+
+
+def _seed(given: Given, like: Any, label: str) -> Any:
+    """A magnitude scaled to its place: with the shape and dtype of ``like``."""
+    magnitude, unit = given
+    _check_array(magnitude, label)
     if np.shape(magnitude) != like.shape or (is_complex(magnitude) and not is_complex(like)):
         raise ValueError(
             f"{label} must be {array_text(like)}, got {array_text(magnitude)}. "

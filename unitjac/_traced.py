@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from ._arguments import name_of
+from ._arguments import Selection, name_of
 from ._errors import array_text, is_arraylike, path_text
 from ._inputs import Inputs
 from ._quantity import Stripped, strip
@@ -71,7 +71,7 @@ class Traced:
             except jax.errors.UnexpectedTracerError as error:
                 raise_leak(error, trace.writes)
         if self.check_states:
-            self._check_used(trace)
+            check_used(trace, self.inputs.selection, self.fun)
         output, aux = self._split(result)
         stripped = strip(output)
         # the structure only: a magnitude kept here would keep a tracer alive
@@ -105,15 +105,6 @@ class Traced:
             f"{array_text(result)}{many}. Return exactly two things, or leave has_aux out."
         )
 
-    def _check_used(self, trace: StateTrace) -> None:
-        for state, label in self.inputs.selection.labelled_states:
-            if not trace.used(state):
-                raise ValueError(
-                    f"{label} ({state!r}): {name_of(self.fun)} never reads it, so that its "
-                    "derivative is zero. Was another State meant? Read it in the function, leave "
-                    "it out of grad_states, or pass check_states=False for a block of zeros."
-                )
-
     def _check_outputs(self, magnitudes: list[Any]) -> None:
         for i, magnitude in enumerate(magnitudes):
             if not is_arraylike(magnitude):
@@ -122,3 +113,14 @@ class Traced:
                     f"{array_text(magnitude)}. Return it as aux with has_aux=True."
                 )
             self.check_output(magnitude, lambda i=i: self.output_label(i))
+
+
+def check_used(trace: StateTrace, selection: Selection, fun: Callable[..., Any]) -> None:
+    """Raise where ``fun`` used a differentiated state not at all."""
+    for state, label in selection.labelled_states:
+        if not trace.used(state):
+            raise ValueError(
+                f"{label} ({state!r}): {name_of(fun)} never reads it, so that its derivative is "
+                "zero. Was another State meant? Read it in the function, leave it out of "
+                "grad_states, or pass check_states=False for a block of zeros."
+            )

@@ -6,7 +6,7 @@ Owns: :func:`check_jacobian`, :func:`assert_close`. Never touches: how a derivat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,10 +28,14 @@ from ._quantity import (
     unit_text,
 )
 from ._state import StateTrace
+from ._traced import check_used
 
 __all__ = ["assert_close", "check_jacobian"]
 
 Blocks = list[list[Any]]
+
+_EPS = float(np.finfo(np.float64).eps)
+_STEP = _EPS ** (1 / 5)
 
 
 def assert_close(actual: Any, expected: Any, *, rtol: float = 1e-6, atol: float = 0.0) -> None:
@@ -117,7 +121,8 @@ def check_jacobian(
     Central differences with steps h and h/2 and one step of Richardson extrapolation, which
     leaves an error of order h^4 (Richardson 1911, doi:10.1098/rsta.1911.0009). h is
     eps^(1/5) = 7e-4 times the size of the entry; where it is zero, times the largest entry of its
-    leaf; where that is zero too, times the change that would double an output.
+    leaf; where that is zero too, times the change that would double an output. Where nothing has
+    a size, steps of all decades are tried, and the one is taken whose two quotients agree best.
 
     Examples
     --------
@@ -160,8 +165,9 @@ class _Flat:
 
     def __call__(self, *leaves: Any) -> list[Any]:
         args, seeds = self.inputs.place(strip(leaves).magnitudes)
-        with StateTrace(seeds):  # what is written in here is dropped
+        with StateTrace(seeds) as trace:  # what is written in here is dropped
             output = self.fun(*args, **self.kwargs)
+        check_used(trace, self.inputs.selection, self.fun)
         stripped = strip(output)
         self.labels = [path_text("output", path) for path in stripped.paths]
         for label, leaf in zip(self.labels, stripped.magnitudes, strict=True):
@@ -200,21 +206,45 @@ def _column(
 ) -> tuple[list[Any], list[Any]]:
     """The blocks of all outputs against one input, entry by entry of the input."""
     x, unit = _split(flat.point[j])
-    eps = np.finfo(np.float64).eps
     units = [unit_ratio(_split(y)[1], unit) for y in values]
-    slopes = [np.zeros(np.shape(_split(y)[0]) + x.shape) for y in values]
+    magnitudes = [np.asarray(_split(y)[0]) for y in values]
+    slopes = [np.zeros(y.shape + x.shape) for y in magnitudes]
     noise = [np.zeros_like(slope) for slope in slopes]
     for index in np.ndindex(x.shape):
         at = (..., *index)
-        sensitivities = [
-            (_split(y)[0], _split(b)[0][at]) for y, b in zip(values, blocks, strict=True)
-        ]
-        h = eps ** (1 / 5) * _size(x, index, sensitivities)
-        coarse, fine = _quotients(flat, j, index, h), _quotients(flat, j, index, h / 2)
-        for i, y in enumerate(values):
-            slopes[i][at] = (4 * fine[i] - coarse[i]) / 3
-            noise[i][at] = 20 * eps * np.max(np.abs(_split(y)[0]), initial=0.0) / h
-    return [attach_block(s, w) for s, w in zip(slopes, units, strict=True)], noise
+        known = [(y, np.asarray(_split(b)[0])[at]) for y, b in zip(magnitudes, blocks, strict=True)]
+        size = _size(x, index, known)
+        steps = [_STEP * size] if size else [10.0**k for k in range(-30, 31)]
+        found = [_extrapolated(flat, j, index, h, magnitudes) for h in steps]
+        for i in range(len(values)):
+            # of several steps the one whose quotients, with h and h/2, agree best
+            best = min(found, key=lambda f, i=i: f[i].doubt)[i]
+            slopes[i][at], noise[i][at] = best.slope, best.noise
+    attached = [attach_block(s, w) for s, w in zip(slopes, units, strict=True)]
+    return attached, [_split(attach_block(e, w))[0] for e, w in zip(noise, units, strict=True)]
+
+
+class _Quotient(NamedTuple):
+    """A derivative by differences, what rounding may do to it, and how far to doubt it."""
+
+    slope: Any
+    noise: float
+    doubt: float
+
+
+def _extrapolated(
+    flat: _Flat, j: int, index: tuple[int, ...], h: float, values: list[Any]
+) -> list[_Quotient]:
+    """The derivative of each output by one input, with steps h and h/2."""
+    found = []
+    quotients = _quotients(flat, j, index, h), _quotients(flat, j, index, h / 2)
+    for y, coarse, fine in zip(values, *quotients, strict=True):
+        noise = 20 * _EPS * float(np.max(np.abs(y), initial=0.0)) / h
+        with np.errstate(all="ignore"):
+            doubt = float(np.max(np.abs(fine - coarse), initial=0.0)) + noise
+        slope = (4 * fine - coarse) / 3 if np.isfinite(doubt) else fine
+        found.append(_Quotient(slope, noise, doubt if np.isfinite(doubt) else np.inf))
+    return found
 
 
 def _quotients(flat: _Flat, j: int, index: tuple[int, ...], h: float) -> list[Any]:
@@ -224,26 +254,26 @@ def _quotients(flat: _Flat, j: int, index: tuple[int, ...], h: float) -> list[An
         x, unit = _split(flat.point[j])
         moved = np.array(x)
         moved[index] += step
-        ends.append(
-            (moved[index], flat(*flat.point[:j], attach(moved, unit), *flat.point[j + 1 :]))
-        )
+        point = [*flat.point[:j], attach(moved, unit), *flat.point[j + 1 :]]
+        ends.append((moved[index], [np.asarray(_split(y)[0]) for y in flat(*point)]))
     (above, up), (below, down) = ends
-    return [
-        (np.asarray(_split(a)[0]) - np.asarray(_split(b)[0])) / (above - below)
-        for a, b in zip(up, down, strict=True)
-    ]
+    with np.errstate(all="ignore"):
+        return [(a - b) / (above - below) for a, b in zip(up, down, strict=True)]
 
 
-def _size(x: Any, index: tuple[int, ...], sensitivities: list[tuple[Any, Any]]) -> float:
-    """What a step at this entry is measured by: never a number that depends on the unit."""
+def _size(x: Any, index: tuple[int, ...], known: list[tuple[Any, Any]]) -> float | None:
+    """What a step at this entry is measured by, never a number that depends on the unit.
+
+    None where neither the entry, nor its leaf, nor an output over its derivative has a size.
+    """
     own = abs(float(x[index])) or float(np.max(np.abs(x), initial=0.0))
     if own:
         return own
-    for y, slope in sensitivities:
+    for y, slope in known:
         steps = np.abs(y) / np.where(slope == 0, np.inf, np.abs(slope))
         if steps.size and np.max(steps) > 0:
             return float(np.max(steps))
-    return 1.0  # nothing is known: neither the entry, nor its leaf, nor an output has a size
+    return None
 
 
 def _split(leaf: Any) -> tuple[Any, Unit | None]:
