@@ -15,7 +15,7 @@ from ._engine._dtypes import Mode
 from ._engine._second import NESTINGS, Nesting, nesting_text
 from ._engine._second import hessian as engine_hessian
 from ._engine._seeds import sizes
-from ._engine._sweep import ChunkSize, Sweep, check_chunk_size
+from ._engine._sweep import ChunkSize, Sweep
 from ._inputs import Group, Inputs
 from ._plan import Block
 from ._quantity import Unit, unit_ratio
@@ -33,6 +33,8 @@ _KNOWN = (
     "mode",
     "chunk_size",
     "progress",
+    "mesh",
+    "axis",
     "jit",
 )
 
@@ -121,6 +123,8 @@ def hessian(
     mode: Nesting = "auto",
     chunk_size: ChunkSize = "auto",
     progress: bool = False,
+    mesh: Any = None,
+    axis: str | None = None,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -136,7 +140,7 @@ def hessian(
     mode : {"auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"}
         How the two derivatives are taken. ``"auto"`` pushes forward through the Jacobian's
         cheaper mode.
-    chunk_size, progress
+    chunk_size, progress, mesh, axis
         As in :func:`jacrev`, for both derivatives.
 
     Returns
@@ -168,7 +172,7 @@ def hessian(
     return HessianTransform(
         fun,
         mode=mode,
-        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
+        sweep=Sweep.of(chunk_size, progress, mesh, axis),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,

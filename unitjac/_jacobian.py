@@ -16,7 +16,7 @@ from ._engine._dense import jacobian as engine_jacobian
 from ._engine._dtypes import Mode, is_complex
 from ._engine._estimate import estimate
 from ._engine._seeds import cut_rows, sizes
-from ._engine._sweep import ChunkSize, Sweep, check_chunk_size
+from ._engine._sweep import ChunkSize, Sweep
 from ._inputs import Group, Inputs
 from ._plan import Block
 from ._quantity import Unit, is_dimensionless, unit_ratio
@@ -34,6 +34,8 @@ _COMMON = (
     "check_states",
     "chunk_size",
     "progress",
+    "mesh",
+    "axis",
     "jit",
 )
 
@@ -103,7 +105,7 @@ class JacobianTransform(GradientTransform):
         outputs = stacks.outputs
         pairs = [(i, j) for i in range(len(outputs)) for j in inputs.active]
         self._warn_of_dropped_units(self._unit(traced, i, j) for i, j in pairs)
-        if self.jit and len(pairs) >= MANY:
+        if self.jit and stacks.sharded is None and len(pairs) >= MANY:
             uncut = self._uncut(traced, stacks)
             if uncut is not None:
                 return uncut, uncut, outputs, stacks.carried
@@ -179,6 +181,8 @@ def jacrev(
     *,
     chunk_size: ChunkSize = "auto",
     progress: bool = False,
+    mesh: Any = None,
+    axis: str | None = None,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -214,6 +218,11 @@ def jacrev(
         ``describe()`` says what was picked.
     progress : bool, default False
         Show a bar that moves with the chunks (extra ``progress``).
+    mesh : jax.sharding.Mesh, optional
+        Devices to spread the seeds over: each pulls its share, without a word to the others, and
+        the blocks come out sharded.
+    axis : str, optional
+        The axis of the mesh to spread them along. Default: its first.
     jit : bool, default False
         Compile the whole, states included. What ``fun`` closes over is then read when it is
         traced. Arguments that are no arrays, ints and bools among them, are static.
@@ -253,7 +262,7 @@ def jacrev(
         fun,
         transform_name="jacrev",
         mode="rev",
-        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
+        sweep=Sweep.of(chunk_size, progress, mesh, axis),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,
@@ -278,6 +287,8 @@ def jacfwd(
     *,
     chunk_size: ChunkSize = "auto",
     progress: bool = False,
+    mesh: Any = None,
+    axis: str | None = None,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -291,7 +302,7 @@ def jacfwd(
     ----------
     fun, grad_states, argnums, has_aux, return_value, holomorphic, unit_aware, check_states
         As in :func:`jacrev`.
-    chunk_size, progress, jit
+    chunk_size, progress, mesh, axis, jit
         As in :func:`jacrev`; in chunks, ``fun`` is linearized once, and what its tangents need is
         kept.
 
@@ -319,7 +330,7 @@ def jacfwd(
         fun,
         transform_name="jacfwd",
         mode="fwd",
-        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
+        sweep=Sweep.of(chunk_size, progress, mesh, axis),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,
@@ -346,6 +357,8 @@ def jacobian(
     mode: Literal["auto", "fwd", "rev"] = "auto",
     chunk_size: ChunkSize = "auto",
     progress: bool = False,
+    mesh: Any = None,
+    axis: str | None = None,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -355,7 +368,7 @@ def jacobian(
     ----------
     fun, grad_states, argnums, has_aux, return_value, holomorphic, allow_int, unit_aware
         As in :func:`jacrev`.
-    check_states, chunk_size, progress, jit
+    check_states, chunk_size, progress, mesh, axis, jit
         As in :func:`jacrev`.
     mode : {"auto", "fwd", "rev"}, default "auto"
         ``"auto"`` linearizes ``fun`` once and pushes forward where there are no more inputs than
@@ -396,7 +409,7 @@ def jacobian(
         fun,
         transform_name="jacobian",
         mode=mode,
-        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
+        sweep=Sweep.of(chunk_size, progress, mesh, axis),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,

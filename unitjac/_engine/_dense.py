@@ -43,9 +43,12 @@ class Stacks(NamedTuple):
     inputs: list[Any]
     outputs: list[Any]
     carried: Any
+    sharded: list[list[Any]] | None = None
 
     def blocks(self) -> list[list[Any]]:
         """Block (i, j) of shape ``out_i.shape + in_j.shape``."""
+        if self.sharded is not None:
+            return self.sharded
         if self.mode == "fwd":
             return [cut(stack, self.inputs, -1) for stack in self.stacks]
         columns = [cut(stack, self.outputs, 0) for stack in self.stacks]
@@ -54,6 +57,8 @@ class Stacks(NamedTuple):
     def matrix(self) -> Any:
         """All of it as one array of shape (M, N), in the common dtype."""
         m, n = sum(sizes(self.outputs)), sum(sizes(self.inputs))
+        if self.sharded is not None:
+            return _assembled(self.sharded, sizes(self.outputs), sizes(self.inputs))
         if not self.stacks:
             return jnp.zeros((m, n))
         if self.mode == "fwd":
@@ -80,7 +85,7 @@ def choose_mode(inputs: Sequence[Any], outputs: Sequence[Any]) -> Mode:
 
 def _reverse(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     outputs, pull, carried = jax.vjp(fun, leaves, has_aux=True)
-    return Stacks("rev", _pull_basis(pull, leaves, outputs, sweep), leaves, outputs, carried)
+    return _pulled(pull, leaves, outputs, carried, sweep)
 
 
 def _forward(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
@@ -88,7 +93,7 @@ def _forward(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
         return _constant(*fun(leaves))
     if not sweep.is_whole(leaves):
         outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
-        return Stacks("fwd", _push_basis(push, leaves, sweep), leaves, outputs, carried)
+        return _pushed(push, leaves, outputs, carried, sweep)
 
     def push_once(tangents: list[Any]) -> Any:
         return jax.jvp(fun, (leaves,), (tangents,), has_aux=True)
@@ -107,9 +112,9 @@ def _automatic(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     mode = choose_mode(leaves, outputs)
     try:
         if mode == "rev":
-            stacks = _pull_basis(jax.linear_transpose(push, leaves), leaves, outputs, sweep)
-        else:
-            stacks = _push_basis(push, leaves, sweep)
+            pull = jax.linear_transpose(push, leaves)
+            return _pulled(pull, leaves, outputs, carried, sweep)
+        return _pushed(push, leaves, outputs, carried, sweep)
     except Exception as error:
         # custom_vjp knows no forward mode, while_loop no reverse mode
         chosen, other = ("forward", "reverse") if mode == "fwd" else ("reverse", "forward")
@@ -118,19 +123,37 @@ def _automatic(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
             "mode."
         )
         raise
-    return Stacks(mode, stacks, leaves, outputs, carried)
 
 
-def _pull_basis(pull: Any, leaves: list[Any], outputs: list[Any], sweep: Sweep) -> list[Any]:
-    if not outputs:
-        return [jnp.zeros((0, *np.shape(leaf)), dtype_of(leaf)) for leaf in leaves]
-    if not leaves:
-        return []
-    return sweep.run(lambda cotangents: pull(cotangents)[0], outputs)
+def _pulled(pull: Any, leaves: list[Any], outputs: list[Any], carried: Any, sweep: Sweep) -> Stacks:
+    def apply(cotangents: list[Any]) -> list[Any]:
+        return pull(cotangents)[0]
+
+    if not outputs or not leaves:
+        stacks = [jnp.zeros((0, *np.shape(leaf)), dtype_of(leaf)) for leaf in leaves]
+        return Stacks("rev", stacks, leaves, outputs, carried)
+    if sweep.mesh is None:
+        return Stacks("rev", sweep.run(apply, outputs), leaves, outputs, carried)
+    blocks = sweep.run_sharded(apply, outputs, leaves, first=True)
+    return Stacks("rev", [], leaves, outputs, carried, blocks)
 
 
-def _push_basis(push: Any, leaves: list[Any], sweep: Sweep) -> list[Any]:
-    return [jnp.moveaxis(stack, 0, -1) for stack in sweep.run(push, leaves)]
+def _pushed(push: Any, leaves: list[Any], outputs: list[Any], carried: Any, sweep: Sweep) -> Stacks:
+    if sweep.mesh is None:
+        stacks = [jnp.moveaxis(stack, 0, -1) for stack in sweep.run(push, leaves)]
+        return Stacks("fwd", stacks, leaves, outputs, carried)
+    columns = sweep.run_sharded(push, leaves, outputs, first=False)
+    blocks = [[column[i] for column in columns] for i in range(len(outputs))]
+    return Stacks("fwd", [], leaves, outputs, carried, blocks)
+
+
+def _assembled(blocks: list[list[Any]], out_sizes: list[int], in_sizes: list[int]) -> Any:
+    """Blocks as one matrix."""
+    lines = [
+        jnp.concatenate([b.reshape(m, n) for b, n in zip(row, in_sizes, strict=True)], axis=1)
+        for row, m in zip(blocks, out_sizes, strict=True)
+    ]
+    return jnp.concatenate(lines, axis=0)
 
 
 def _constant(outputs: list[Any], carried: Any) -> Stacks:

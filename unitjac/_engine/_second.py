@@ -5,6 +5,7 @@ Owns: how two modes are nested. Never touches: units, states, trees of the user.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from ._dense import WHOLE, Pure, choose_mode, jacobian
@@ -31,9 +32,11 @@ class Hessian(NamedTuple):
 def hessian(fun: Pure, leaves: list[Any], nesting: Nesting, sweep: Sweep = WHOLE) -> Hessian:
     """The second derivatives of ``fun`` at ``leaves``. ``fun`` is called once."""
     outer, inner = modes(nesting)
+    # the outer seeds are spread over the devices, and each device does its inner ones alone
+    alone = replace(sweep, mesh=None, axis=None)
 
     def first(inner_leaves: list[Any]) -> tuple[list[Any], Any]:
-        found = jacobian(fun, inner_leaves, inner, sweep)
+        found = jacobian(fun, inner_leaves, inner, alone)
         blocks = [block for row in found.blocks() for block in row]
         return blocks, (found.outputs, found.carried)
 

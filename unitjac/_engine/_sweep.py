@@ -19,11 +19,13 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from unitjac._errors import abstract
 
 from ._progress import Progress
 from ._seeds import basis, one_hot, sizes
+from ._sharded import check_mesh, sharded_blocks
 
 Linear = Callable[[list[Any]], list[Any]]
 """A linear map from a list of arrays to a list of arrays."""
@@ -48,13 +50,32 @@ class Sweep:
         How many seeds at once; None for all, ``"auto"`` for a choice by the memory of one row.
     progress : bool
         Whether a bar moves with the chunks.
+    mesh : jax.sharding.Mesh, optional
+        The devices that the seeds are spread over.
+    axis : str, optional
+        The axis of the mesh along which they are.
     """
 
     chunk_size: ChunkSize = None
     progress: bool = False
+    mesh: Mesh | None = None
+    axis: str | None = None
+
+    @classmethod
+    def of(cls, chunk_size: Any, progress: Any, mesh: Any, axis: Any) -> Sweep:
+        """A sweep from what the user gave.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not what it must be.
+        """
+        return cls(check_chunk_size(chunk_size), bool(progress), mesh, check_mesh(mesh, axis))
 
     def is_whole(self, leaves: Sequence[Any]) -> bool:
-        """Whether all seeds are swept at once without a look at the program."""
+        """Whether all seeds are swept at once, on one device, without a look at the program."""
+        if self.mesh is not None:
+            return False
         rows = sum(sizes(leaves))
         if self.chunk_size == "auto":
             return rows <= _WHOLE_ROWS
@@ -62,7 +83,7 @@ class Sweep:
 
     def chunk(self, apply: Linear, leaves: Sequence[Any]) -> int | None:
         """The number of seeds in a chunk, or None for all at once."""
-        if self.is_whole(leaves):
+        if self.is_whole(leaves) or self.chunk_size is None:
             return None
         if self.chunk_size != "auto":
             return self.chunk_size
@@ -78,7 +99,39 @@ class Sweep:
         chunk = self.chunk(apply, leaves)
         if chunk is None:
             return jax.vmap(apply)(basis(leaves))
-        return _in_chunks(apply, leaves, chunk, self.progress)
+        return self._in_chunks(apply, leaves, jnp.arange(sum(sizes(leaves))), chunk)
+
+    def run_sharded(
+        self, apply: Linear, leaves: Sequence[Any], others: Sequence[Any], first: bool
+    ) -> list[list[Any]]:
+        """The same over the mesh: for each leaf its blocks against the others."""
+        assert self.mesh is not None
+        assert self.axis is not None
+        chunk = self.chunk(apply, leaves)
+
+        def local(rows: Any) -> list[Any]:
+            return self._in_chunks(apply, leaves, rows, chunk or rows.shape[0])
+
+        return sharded_blocks(local, leaves, others, self.mesh, self.axis, first)
+
+    def _in_chunks(self, apply: Linear, leaves: Sequence[Any], rows: Any, chunk: int) -> list[Any]:
+        """``apply`` on some vectors of the basis, ``chunk`` of them at once."""
+        count, rest = divmod(rows.shape[0], max(chunk, 1))
+        bar = Progress(count + (rest > 0)) if self.progress else None
+
+        def swept(part: Any) -> list[Any]:
+            if bar is not None:
+                jax.debug.callback(bar.step)
+            return jax.vmap(apply)(one_hot(part, leaves))
+
+        if count * chunk == 0:
+            return swept(rows)
+        stacks = jax.lax.map(swept, rows[: count * chunk].reshape(count, chunk))
+        stacks = [stack.reshape(count * chunk, *stack.shape[2:]) for stack in stacks]
+        if rest:
+            last = swept(rows[count * chunk :])
+            stacks = [jnp.concatenate(pair) for pair in zip(stacks, last, strict=True)]
+        return stacks
 
 
 def check_chunk_size(chunk_size: Any) -> ChunkSize:
@@ -117,24 +170,6 @@ def row_bytes(apply: Linear, leaves: Sequence[Any]) -> int:
     """About how much memory one row takes: the most that is alive at once while it is computed."""
     jaxpr = jax.make_jaxpr(apply)(list(map(abstract, leaves)))
     return max(_peak(jaxpr.jaxpr), 1)
-
-
-def _in_chunks(apply: Linear, leaves: Sequence[Any], chunk: int, progress: bool) -> list[Any]:
-    rows = sum(sizes(leaves))
-    count, rest = divmod(rows, chunk)
-    bar = Progress(count + (rest > 0)) if progress else None
-
-    def swept(first: Any, size: int) -> list[Any]:
-        if bar is not None:
-            jax.debug.callback(bar.step)
-        return jax.vmap(apply)(one_hot(first + jnp.arange(size), leaves))
-
-    stacks = jax.lax.map(lambda k: swept(k * chunk, chunk), jnp.arange(count))
-    stacks = [stack.reshape(count * chunk, *stack.shape[2:]) for stack in stacks]
-    if rest:
-        last = swept(count * chunk, rest)
-        stacks = [jnp.concatenate(pair) for pair in zip(stacks, last, strict=True)]
-    return stacks
 
 
 def _peak(jaxpr: Any) -> int:
