@@ -1,0 +1,179 @@
+"""Big Jacobians: in chunks, with many leaves, tall and wide, over several devices.
+
+Peak memory is that of a process of its own, above what the imports and the inputs take.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+
+import unitjac as uj
+
+from .race import race
+from .report import rows, seconds_text, show
+
+
+def run() -> None:
+    issue_215()
+    many_leaves()
+    tall_and_wide()
+    devices()
+
+
+def tall(x):
+    """The shapes of JAX's issue 215: from (10, 2) to (10, 128, 16)."""
+    first = jnp.linspace(0.1, 1.0, 128).reshape(2, 64)
+    second = jnp.linspace(-1.0, 1.0, 64 * 2048).reshape(64, 2048)
+    return jnp.tanh(jnp.tanh(x @ first) @ second).reshape(10, 128, 16)
+
+
+ISSUE_215 = {
+    "jax.jacrev": lambda: jax.jacrev(tall),
+    "jax.jacfwd": lambda: jax.jacfwd(tall),
+    "unitjac.jacrev, chunk_size=None": lambda: uj.jacrev(tall, chunk_size=None),
+    'unitjac.jacrev, chunk_size="auto"': lambda: uj.jacrev(tall, chunk_size="auto"),
+    "unitjac.jacobian": lambda: uj.jacobian(tall),
+}
+
+
+def issue_215() -> None:
+    """A function from (10, 2) to (10, 128, 16): 20,480 rows of 20 numbers."""
+    found = {name: _in_own_process("issue_215", name) for name in ISSUE_215}
+    base = found["jax.jacrev"]
+    lines = [
+        (
+            name,
+            seconds_text(one["seconds"]),
+            f"{base['seconds'] / one['seconds']:.3g}",
+            f"{one['peak'] / 1e6:,.0f} MB",
+            f"{base['peak'] / max(one['peak'], 1):.3g}",
+        )
+        for name, one in found.items()
+    ]
+    header = ("compiled", "second call", "times as fast", "peak memory", "times as small")
+    rows("JAX's issue 215: (10, 2) to (10, 128, 16)", header, lines)
+
+
+def many_leaves() -> None:
+    """60 scalar parameters against 60 outputs: 3,600 blocks."""
+    found = {
+        name: _in_own_process("many_leaves", name) for name in ("unitjac.jacrev", "jax.jacrev")
+    }
+    lines = [
+        (name, seconds_text(one["first"]), seconds_text(one["second"]))
+        for name, one in found.items()
+    ]
+    rows("60 scalars against 60 scalars, compiled", ("", "first call", "second call"), lines)
+
+
+def tall_and_wide() -> None:
+    """20,000 by 20 and 20 by 20,000."""
+    for name, n, m in (("20,000 outputs, 20 inputs", 20, 20_000), ("wide", 20_000, 20)):
+        x = jnp.linspace(0.1, 1.0, n)
+        a = jnp.sin(jnp.arange(m * 8.0)).reshape(m, 8)
+        b = jnp.cos(jnp.arange(8.0 * n)).reshape(8, n)
+
+        def fun(v, a=a, b=b):
+            return jnp.tanh(a @ jnp.tanh(b @ v))
+
+        better = jax.jacfwd if n < m else jax.jacrev
+        programs = {
+            f"jax.{better.__name__}": jax.jit(better(fun)),
+            "unitjac.jacobian": jax.jit(uj.jacobian(fun)),
+        }
+        if name == "wide":
+            name = "20 outputs, 20,000 inputs"
+        functions = {k: (lambda f=f, x=x: f(x)) for k, f in programs.items()}
+        show(f"{name}, compiled", race(functions, rounds=20, budget=0.05))
+
+
+def devices() -> None:
+    """The same Jacobian on 1, 2 and 4 forced host devices."""
+    found = {count: _in_own_process("devices", str(count), devices=count) for count in (1, 2, 4)}
+    lines = [
+        (str(count), seconds_text(one["seconds"]), f"{found[1]['seconds'] / one['seconds']:.3g}")
+        for count, one in found.items()
+    ]
+    note = f"{os.cpu_count()} cores, and XLA uses them all for one device too"
+    rows("4,096 rows over host devices", ("devices", "time", "times as fast"), lines, note)
+
+
+# -- what runs in a process of its own ------------------------------------------------------------
+
+
+def _in_own_process(what: str, name: str, devices: int = 1) -> dict[str, float]:
+    env = dict(os.environ)
+    env["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+    command = [sys.executable, "-m", "benchmarks.big", what, name]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"seconds": float("nan"), "peak": float("nan"), "first": 0.0, "second": 0.0}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _own_issue_215(name: str) -> dict[str, float]:
+    import resource
+
+    x = jnp.linspace(0.0, 1.0, 20).reshape(10, 2)
+    jax.block_until_ready(jnp.tanh(x @ x.T))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    program = jax.jit(ISSUE_215[name]())
+    jax.block_until_ready(program(x))
+    seconds = _best(lambda: program(x))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return {"seconds": seconds, "peak": peak * 1024.0}
+
+
+def _own_many_leaves(name: str) -> dict[str, float]:
+    count = 60
+
+    def fun(p):
+        x = [p[f"p{k}"] for k in range(count)]
+        return {f"y{k}": x[k] * x[(k + 1) % count] + x[(k + 7) % count] ** 2 for k in range(count)}
+
+    ours = name.startswith("unitjac")
+    p = {f"p{k}": jnp.float32(k + 1.0) for k in range(count)}
+    if ours:
+        p = {k: v * u.mV for k, v in p.items()}
+        program = uj.jacrev(fun, unit_aware=True, jit=True)
+    else:
+        program = jax.jit(jax.jacrev(fun))
+    start = time.perf_counter()
+    jax.block_until_ready(program(p))
+    first = time.perf_counter() - start
+    return {"first": first, "second": _best(lambda: program(p))}
+
+
+def _own_devices(name: str) -> dict[str, float]:
+    mesh = jax.make_mesh((int(name),), ("rows",))
+    x = jnp.linspace(0.1, 1.0, 4096)
+    w = jnp.sin(jnp.arange(4096 * 64.0)).reshape(64, 4096) / 64
+
+    def fun(v):
+        return jnp.tanh(w.T @ jnp.tanh(w @ v))
+
+    program = jax.jit(uj.jacrev(fun, mesh=mesh))
+    return {"seconds": _best(lambda: program(x))}
+
+
+def _best(function, repeats: int = 5) -> float:
+    jax.block_until_ready(function())
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(function())
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+if __name__ == "__main__":
+    own = {"issue_215": _own_issue_215, "many_leaves": _own_many_leaves, "devices": _own_devices}
+    print(json.dumps(own[sys.argv[1]](sys.argv[2])))
