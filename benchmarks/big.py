@@ -29,10 +29,9 @@ def run() -> None:
 
 
 def tall(x):
-    """The shapes of JAX's issue 215: from (10, 2) to (10, 128, 16)."""
-    first = jnp.linspace(0.1, 1.0, 128).reshape(2, 64)
-    second = jnp.linspace(-1.0, 1.0, 64 * 2048).reshape(64, 2048)
-    return jnp.tanh(jnp.tanh(x @ first) @ second).reshape(10, 128, 16)
+    """The shapes of JAX's issue 215, from (10, 2) to (10, 128, 16): entry by entry after a spread."""
+    rates = jnp.linspace(0.1, 1.0, 128 * 16 * 2).reshape(128, 16, 2)
+    return jnp.sin(jnp.tanh(x[:, None, None, :] * rates) * rates).sum(axis=-1)
 
 
 ISSUE_215 = {

@@ -7,7 +7,7 @@ the words. Never touches: what was being computed.
 from __future__ import annotations
 
 import os
-import sys
+import runpy
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +15,10 @@ from types import TracebackType
 
 import brainunit as u
 import click
+import jax
+
+from unitjac._errors import OURS, library_folder
+from unitjac._quantity import UNIT_FOLDERS
 
 __all__ = ["BadInput", "ModelFailed", "explained"]
 
@@ -58,7 +62,7 @@ def _explanation(error: Exception, doing: str) -> click.ClickException:
     where = _where(error, frames)
     if _raised_by_units(error):
         return BadInput(f"{doing}: the units do not fit{where}.\n{said}")
-    if _raised_in(error.__traceback__, _PACKAGE):
+    if _raised_in(error.__traceback__, OURS):
         return BadInput(f"{doing}: {error}")
     return ModelFailed(f"{doing} failed{where}.\n{said}")
 
@@ -76,20 +80,14 @@ def _where(error: Exception, frames: traceback.StackSummary) -> str:
 
 def _raised_by_units(error: Exception) -> bool:
     return isinstance(error, u.UnitMismatchError | u.DimensionMismatchError) or _raised_in(
-        error.__traceback__, _UNITS
+        error.__traceback__, UNIT_FOLDERS
     )
 
 
-def _raised_in(trace: TracebackType | None, folder: str) -> bool:
+def _raised_in(trace: TracebackType | None, folder: str | tuple[str, ...]) -> bool:
     frames = traceback.extract_tb(trace)
     return bool(frames) and frames[-1].filename.startswith(folder)
 
 
-def _folder(module: str) -> str:
-    return os.path.dirname(os.path.abspath(str(sys.modules[module].__file__))) + os.sep
-
-
-_PACKAGE = _folder("unitjac")
 # The unit package may be a thin front of another one, in whose files its errors are raised.
-_UNITS = _folder(u.Quantity.__module__.partition(".")[0])
-_NOT_THE_USERS = (_PACKAGE, _UNITS, _folder("brainunit"), _folder("jax"), _folder("runpy"), "<")
+_NOT_THE_USERS = (OURS, *UNIT_FOLDERS, library_folder(jax), library_folder(runpy), "<")

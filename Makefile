@@ -1,0 +1,73 @@
+# Needs Python 3.11 or newer and make. `make` alone lists the targets.
+# Another interpreter: `make demo PYTHON=python3.13`. For pytest: `make test ARGS="-k units -x"`.
+
+PYTHON ?= python3
+ARGS   ?= --numprocesses auto --maxprocesses 8
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOWEST := $(VENV)/lowest
+
+# The demo is a table of a few numbers, the tests compare to the last digit: both belong on the CPU.
+JAX_PLATFORMS ?= cpu
+export JAX_PLATFORMS
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lowest check format bench notebooks clean
+.DELETE_ON_ERROR:
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.has-package ## Install, and print the sensitivities of the Hodgkin-Huxley membrane
+	@$(BIN)/unitjac sensitivity hodgkin-huxley
+
+test: $(VENV)/.has-test ## Install with the test extra, and run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lowest: $(LOWEST)/.has-test ## Run the tests with the oldest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/.has-dev ## Run the linter, the formatter (without writing) and the type checker
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+format: $(VENV)/.has-dev ## Sort the imports and format the code
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: $(VENV)/.has-brainstate ## Measure against jax.jacrev on bare arrays
+	$(BIN)/python -m benchmarks
+
+notebooks: $(VENV)/.has-notebook ## Run the notebooks, and save them with their outputs
+	$(BIN)/jupyter-execute --inplace --NotebookClient.record_timing=False notebooks/*.ipynb
+
+clean: ## Remove .venv, caches and build results
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: an environment is made once, and installed into again only when pyproject.toml changed.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("unitjac needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.13 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.has-package: pyproject.toml | $(VENV)/.made
+	@echo "Installing into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.has-%: pyproject.toml | $(VENV)/.made
+	@echo "Installing into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+# Each `name>=version` becomes `name==version`. The wheels of that time are those of Python 3.11.
+$(LOWEST)/.has-test: pyproject.toml
+	@$(PYTHON) -m venv $(LOWEST)
+	@grep -oE '"[a-z][a-z0-9-]*>=[0-9.]+"' $< | tr -d '"' | sed 's/>=/==/' > $(LOWEST)/versions.txt
+	@echo "Installing into $(LOWEST)"
+	@$(LOWEST)/bin/python -m pip install --quiet --editable '.[test]' --constraint $(LOWEST)/versions.txt
+	@touch $@

@@ -1,0 +1,38 @@
+"""What all tests share: the CPU as device, a seed that every run prints, bounded memory."""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+# Before JAX is imported: the tests compare digits, and the CPU is what every machine has.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Four of it, for what is spread over devices.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+
+SEED = int(os.environ.setdefault("UNITJAC_SEED", str(secrets.randbits(32))))
+
+# The first example of a property compiles, so that a deadline for one example says nothing.
+hypothesis.settings.register_profile("unitjac", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("unitjac")
+
+
+def pytest_report_header() -> str:
+    return f"seed: {SEED} (UNITJAC_SEED={SEED} repeats this run)"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers from the seed that the head of the run prints, the same in every test."""
+    return np.random.default_rng(SEED)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_programs_go_with_their_module() -> Iterator[None]:
+    """Thousands of tests compile gigabytes of programs that no other module runs."""
+    yield
+    jax.clear_caches()
