@@ -137,9 +137,8 @@ def test_equal_static_arguments_are_one_program_whether_or_not_they_are_one_obje
     jac = jacrev(fun, jit=True)
     for gain, traces in ((2, 1), (2, 1), (3, 2), (2, 2)):
         name = "".join(["na", "me"])  # a new object each time
-        assert_same(
-            jac(jnp.asarray(3.0), Config(gain), name=name), jnp.asarray(gain * 3.0 ** (gain - 1))
-        )
+        found = jac(jnp.asarray(3.0), Config(gain), name=name)
+        assert_same(found, jnp.asarray(gain * 3.0 ** (gain - 1)))
         assert fun.calls == traces
 
 

@@ -21,37 +21,34 @@ WITHOUT_TEXT = {
 
 @cache
 def quoted_texts() -> tuple[str, ...]:
-    """The text of each ``match=`` in the tests, without the escapes of regular expressions."""
+    """What the tests match, without the escapes of regular expressions.
+
+    Where a ``match=`` is no literal but comes from a table, all texts of its file count.
+    """
     texts = []
-    for path in ROOT.glob("tests/*.py"):
+    for path in ROOT.glob("tests/**/*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        names = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                names.setdefault(node.targets[0].id, []).append(node.value)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.keyword) and node.arg == "match":
-                texts.append(literal(node.value, names))
-            # a table of functions to refuse: the last entry of each row is what is matched
-            if isinstance(node, ast.Tuple) and node.elts and path.name == "test_errors.py":
-                texts.append(literal(node.elts[-1], names))
+        matches = [
+            n.value for n in ast.walk(tree) if isinstance(n, ast.keyword) and n.arg == "match"
+        ]
+        if all(map(is_literal, matches)):
+            texts += map(literal, matches)
+        else:
+            texts += map(literal, ast.walk(tree))
     return tuple(re.sub(r"\\(.)", r"\1", text) for text in texts)
 
 
-def literal(node: ast.AST, names: dict[str, list[ast.AST]]) -> str:
-    """The constant text in an expression, a gap for what is put in; names are followed."""
+def is_literal(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant | ast.JoinedStr)
+
+
+def literal(node: ast.AST) -> str:
+    """The constant text of an expression, with a gap for what is put in."""
     match node:
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
-            return "".join(literal(part, names) for part in parts)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return literal(left, names) + literal(right, names)
-        case ast.Name(id=name) if name in names:
-            others = {k: v for k, v in names.items() if k != name}
-            return GAP.join(literal(value, others) for value in names[name])
-        case ast.IfExp(body=one, orelse=other):
-            return literal(one, names) + GAP + literal(other, names)
+            return "".join(map(literal, parts))
         case _:
             return GAP
 
@@ -64,7 +61,7 @@ def raises() -> list[Any]:
                 call = node.exc
                 kind = ast.unparse(getattr(call, "func", call)) if call else ""
                 args = call.args if isinstance(call, ast.Call) else []
-                text = "".join(literal(arg, {}) for arg in args)
+                text = "".join(map(literal, args))
                 where = f"{path.relative_to(ROOT)}:{node.lineno}"
                 if kind not in WITHOUT_TEXT:
                     found.append(pytest.param(text, id=where))

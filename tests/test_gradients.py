@@ -338,10 +338,12 @@ def test_output_that_is_not_one_scalar_is_named_with_its_shape_and_unit(transfor
         (lambda x: u.math.sum(x)[None], r"output: float32\[1\] in mV\."),
         (lambda x: None, "none"),
     ):
-        text = rf"{transform.__name__} wants one scalar output, .*<lambda> gave {came}"
-        with pytest.raises(TypeError, match=text) as caught:
+        text = (
+            rf"{transform.__name__} wants one scalar output, .*<lambda> gave {came}.*"
+            r"Use unitjac\.vector_grad for the gradient of the sum of the outputs, or"
+        )
+        with pytest.raises(TypeError, match=text):
             transform(fun, unit_aware=True, jit=jit)(x)
-        assert "Use unitjac.vector_grad for the gradient of the sum" in str(caught.value)
 
 
 def test_scalar_inside_of_a_tree_has_a_gradient():

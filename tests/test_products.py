@@ -5,6 +5,7 @@ have any unit: with W = cotangent unit * output unit, what is pulled back is in 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import brainunit as u
@@ -17,6 +18,7 @@ from helpers import (
     Neuron,
     assert_physically_equal,
     assert_same,
+    each,
     is_quantity,
     q,
     unchanged,
@@ -109,30 +111,41 @@ def test_plain_number_is_what_to_type_where_the_leaf_needs_no_unit():
         pull((1.0, q(1.0, u.mV)))
 
 
-WRONG_COTANGENTS = {
-    "shape": (
+@dataclass(frozen=True)
+class Wrong:
+    """A tangent or cotangent that does not fit, and what is said of it."""
+
+    name: str
+    given: Any
+    match: str
+    error: type[Exception] = ValueError
+
+
+WRONG_COTANGENTS = (
+    Wrong(
+        "shape",
         jnp.ones(2),
-        ValueError,
-        r"of output of square must be float32\[\], got float32\[2\]\.",
+        match=r"of output of .* must be float32\[\], got float32\[2\]\. Give it",
     ),
-    "tree": ((1.0,), ValueError, r"must have the tree of the output: expected .*, got .*\(\*,\)\)"),
-    "None": (None, ValueError, "must have the tree of the output: .*one array, number or quantity"),
-    "text": ("one", TypeError, "must be an array, a number or a quantity, got a str"),
-    "complex": (
+    Wrong("tree", (1.0,), match=r"must have the tree of the output: expected .*, got .*\(\*,\)\)"),
+    Wrong("None", None, match="the output: .*, got .*None.*Give one array, number or quantity for"),
+    Wrong(
+        "text", "one", match="must be an array, a number or a quantity, got a str", error=TypeError
+    ),
+    Wrong(
+        "complex",
         1j,
-        ValueError,
-        r"must be float32\[\], got complex64\[\].* a dtype that this one can",
+        match=r"got complex64\[\]\. Give it that shape, and a dtype that this one can",
     ),
-}
+)
 
 
-@pytest.mark.parametrize("name", WRONG_COTANGENTS)
-def test_cotangent_of_another_tree_shape_or_dtype_is_refused(name):
-    cotangent, error, text = WRONG_COTANGENTS[name]
-    pulls = [pull_of(square, q(3.0, u.mV)), linear_transpose(lambda x: 2 * x, q(3.0, u.mV))]
-    for pull, where in zip(pulls, ("square", ".*lambda>"), strict=True):
-        with pytest.raises(error, match="^the cotangent .*" + text.replace("square", where)):
-            pull(cotangent)
+@each("wrong", WRONG_COTANGENTS)
+def test_cotangent_of_another_tree_shape_or_dtype_is_refused(wrong):
+    pulls = pull_of(square, q(3.0, u.mV)), linear_transpose(lambda x: 2 * x, q(3.0, u.mV))
+    for pull in pulls:
+        with pytest.raises(wrong.error, match="^the cotangent .*" + wrong.match):
+            pull(wrong.given)
 
 
 # Tangents
@@ -159,34 +172,27 @@ def test_tangent_is_converted_and_what_is_pushed_has_the_outputs_unit(push):
     assert_same(found, expected)
 
 
-WRONG_TANGENTS = {
-    "dimension": (
-        q(1.0, u.ms),
-        ValueError,
-        r"is in ms, but a tangent has the dimension of its input",
+WRONG_TANGENTS = (
+    Wrong(
+        "dimension", q(1.0, u.ms), match="is in ms, but a tangent has the dimension of its input"
     ),
-    "no unit": (
-        1.0,
-        ValueError,
-        r"is in 1, but a tangent has the dimension of its input, .* in mV\.",
+    Wrong("no unit", 1.0, match=r"is in 1, but a tangent has .* in mV\. Give it in that unit"),
+    Wrong(
+        "shape", q([1.0], u.mV), match=r"must be float32\[\], got float32\[1\]\. Give it that shape"
     ),
-    "shape": (
-        q([1.0], u.mV),
-        ValueError,
-        r"must be float32\[\], got float32\[1\]\. Give it that shape",
+    Wrong("tree", {"a": q(1.0, u.mV)}, match=r"must have the tree of its primal: .*'a': \*"),
+    Wrong(
+        "text", "one", match="must be an array, a number or a quantity, got a str", error=TypeError
     ),
-    "tree": ({"a": q(1.0, u.mV)}, ValueError, r"must have the tree of its primal: .*'a': \*"),
-    "text": ("one", TypeError, r"must be an array, a number or a quantity, got a str"),
-    "complex": (q(1j, u.mV, "complex64"), ValueError, r"must be float32\[\], got complex64\[\]\."),
-}
+    Wrong("complex", q(1j, u.mV, complex), match=r"must be float32\[\], got complex64\[\]\."),
+)
 
 
-@pytest.mark.parametrize("name", WRONG_TANGENTS)
+@each("wrong", WRONG_TANGENTS)
 @each_push
-def test_tangent_of_another_dimension_tree_shape_or_dtype_is_refused(push, name):
-    tangent, error, text = WRONG_TANGENTS[name]
-    with pytest.raises(error, match=r"^the tangent of argument 0 " + text):
-        push(square, q(3.0, u.mV), tangent)
+def test_tangent_of_another_dimension_tree_shape_or_dtype_is_refused(push, wrong):
+    with pytest.raises(wrong.error, match=r"^the tangent of argument 0 " + wrong.match):
+        push(square, q(3.0, u.mV), wrong.given)
 
 
 @each_push
@@ -227,33 +233,21 @@ def test_position_of_the_tangent_is_named():
             jvp(fun, primals, tangents)
 
 
-WRONG_CALLS = {
-    "all None": ((1.0, 2.0), (None, None), {}, ValueError, "all tangents are None"),
-    "too few": ((1.0, 2.0), (1.0,), {}, ValueError, "there are 2 primals and 1 tangents"),
-    "no tuple": (1.0, 1.0, {}, TypeError, r"primals must be a tuple or list .*, got a float"),
-    "tangents no tuple": (
-        (1.0,),
-        1.0,
-        {},
-        TypeError,
-        r"tangents must be a tuple or list .*jvp\(fun",
-    ),
-    "states alone": ((1.0,), (None,), {"grad_states": [State(1.0)]}, TypeError, "go together"),
-    "tangents alone": (
-        (1.0,),
-        (None,),
-        {"state_tangents": 1.0},
-        TypeError,
-        "go together: name the",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", WRONG_CALLS)
-def test_primals_and_tangents_that_do_not_go_together_are_refused(name):
-    primals, tangents, options, error, text = WRONG_CALLS[name]
-    with pytest.raises(error, match=text):
-        jvp(lambda *args: args[0], primals, tangents, **options)
+def test_primals_and_tangents_that_do_not_go_together_are_refused():
+    fun = lambda *args: args[0]  # noqa: E731
+    with pytest.raises(ValueError, match=r"all tangents are None\. Give one for a primal, or"):
+        jvp(fun, (1.0, 2.0), (None, None))
+    with pytest.raises(ValueError, match=r"there are 2 primals and 1 tangents\. Give one tangent"):
+        jvp(fun, (1.0, 2.0), (1.0,))
+    for name, args in {"primals": (1.0, (1.0,)), "tangents": ((1.0,), 1.0)}.items():
+        text = (
+            rf"{name} must be a tuple or list with one .*, got a float\. Write jvp\(fun, \(x, y\)"
+        )
+        with pytest.raises(TypeError, match=text):
+            jvp(fun, *args)
+    for options in ({"grad_states": [State(1.0)]}, {"state_tangents": 1.0}):
+        with pytest.raises(TypeError, match="grad_states and state_tangents go together: name the"):
+            jvp(fun, (1.0,), (None,), **options)
 
 
 KEYWORDS = ("self", "fun", "kwargs", "primals", "tangents", "argnums", "grad_states", "has_aux")
@@ -318,33 +312,37 @@ def test_states_have_cotangents_and_tangents():
     assert_same(pushed, {"I": q([1.0, 0.5], u.mV / u.Mohm), "P": q(2.0, u.nA * u.mV)})
 
 
-STATE_TANGENTS = {
-    "no pair": (q(1.0, u.mV), TypeError, r"must be a pair \(states, arguments\), since both are"),
-    "structure": (
+STATE_TANGENTS = (
+    Wrong(
+        "no pair",
+        q(1.0, u.mV),
+        match=r"^the tangent must be a pair \(states, arguments\), since both are differentiated",
+        error=TypeError,
+    ),
+    Wrong(
+        "structure",
         (q(1.0, u.mV), q(1.0, u.nA)),
-        ValueError,
-        r"^the tangent of the states must have the structure of grad_states, .*'V': \*",
+        match=r"^the tangent of the states must have the structure of grad_states, .*'V': \*",
     ),
-    "dimension": (
+    Wrong(
+        "dimension",
         ({"V": q(1.0, u.ms)}, q(1.0, u.nA)),
-        ValueError,
-        r"^the tangent of grad_states\['V'\] is in ms, but a tangent has .*, which is in mV\.",
+        match=r"^the tangent of grad_states\['V'\] is in ms, but a tangent has .*, .* is in mV\.",
     ),
-    "tree": (
+    Wrong(
+        "tree",
         ({"V": (q(1.0, u.mV),)}, q(1.0, u.nA)),
-        ValueError,
-        r"^the tangent of grad_states\['V'\] must have the tree of its primal",
+        match=r"^the tangent of grad_states\['V'\] must have the tree of its primal",
     ),
-}
+)
 
 
-@pytest.mark.parametrize("name", STATE_TANGENTS)
-def test_tangent_of_a_state_is_checked_as_that_of_an_argument(name):
-    tangent, error, text = STATE_TANGENTS[name]
+@each("wrong", STATE_TANGENTS)
+def test_tangent_of_a_state_is_checked_as_that_of_an_argument(wrong):
     V = State(q(3.0, u.mV), name="V")
     push = push_of(lambda x: x * V.value, q(2.0, u.nA), grad_states={"V": V}, argnums=0)
-    with pytest.raises(error, match=text):
-        push(tangent)
+    with pytest.raises(wrong.error, match=wrong.match):
+        push(wrong.given)
 
 
 def test_function_is_called_once_and_its_states_are_written_once():

@@ -76,14 +76,14 @@ def check_units(
 
     def abstractly(arrays: list[Any]) -> Any:
         positional, named = type(packed)(arrays, packed.skeleton, packed.treedef).unpack()
-        return pack(fun(*positional, **named), is_jax_array)
+        with StateTrace():  # what is written in here is dropped
+            return pack(fun(*positional, **named), is_jax_array)
 
-    with StateTrace():  # what is written in here is dropped
-        try:
-            result = jax.eval_shape(abstractly, packed.arrays).unpack()
-        except Exception as error:
-            _note_source(error)
-            raise
+    try:
+        result = jax.eval_shape(abstractly, packed.arrays).unpack()
+    except Exception as error:
+        _note_source(error)
+        raise
     stripped = strip(result)
     units = [
         (unit or UNITLESS) if is_arraylike(leaf) else None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -21,6 +23,7 @@ from unitjac._quantity import (
     Unit,
     attach,
     is_dimensionless,
+    is_one,
     is_quantity,
     parse_unit,
     rescale,
@@ -64,17 +67,30 @@ class Axis:
             tuple(map(_label, stripped.paths)),
         )
 
-    @property
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.treedef, self.shapes, self.units, self.labels))
+
+    def __hash__(self) -> int:
+        # kept, since every call of a compiled function asks for it
+        return self._hash
+
+    @cached_property
     def sizes(self) -> list[int]:
         """How many entries each leaf has."""
         return [math.prod(shape) for shape in self.shapes]
 
     @property
+    def is_leaf(self) -> bool:
+        """Whether this is one leaf, and no tree around it."""
+        return self.treedef == jax.tree.structure(0)
+
+    @cached_property
     def size(self) -> int:
         """How many entries there are."""
         return sum(self.sizes)
 
-    @property
+    @cached_property
     def offsets(self) -> list[int]:
         """Where each leaf begins, and where the last one ends."""
         return [0, *np.cumsum(self.sizes, dtype=int).tolist()]
@@ -125,7 +141,8 @@ class Axis:
                     f"{where} is in {unit_text(unit)}, but must be in {unit_text(self.units[k])} "
                     "or another unit of its dimension."
                 )
-            parts.append(rescale(jnp.ravel(magnitude), unit_ratio(unit, self.units[k])))
+            entries = inexact(jnp.ravel(magnitude))
+            parts.append(rescale(entries, unit_ratio(unit, self.units[k])))
         return jnp.concatenate(parts) if parts else jnp.zeros((0,))
 
     def tree(self, vector: Any) -> Any:
@@ -147,28 +164,32 @@ class Axis:
 
     def inverse(self) -> Axis:
         """The same leaves in the reciprocal units."""
-        return self.map_units(lambda unit: unit_ratio(None, unit))
+        return self.map_units(lambda unit: quotient(None, unit))
 
     def times(self, factor: Unit | None) -> Axis:
         """The same leaves in units multiplied by ``factor``."""
+        if is_one(factor):
+            return self
         return self.map_units(lambda unit: unit_product(unit, factor))
 
     def in_units(self, units: Any) -> Axis:
         """The same leaves in units that are given: one for all, or a tree of them.
 
-        A unit is a unit, its text, or a quantity that has it.
+        A unit is a unit, its text, or a quantity that has it; None or a plain number for none.
         """
-        if isinstance(units, Axis):
-            return self.with_units(units.units)
-        if isinstance(units, str | Unit):
-            return self.map_units(lambda _: _as_unit(units))
-        leaves = jax.tree.leaves(units, is_leaf=is_quantity)
+        leaves = (
+            list(units.units)
+            if isinstance(units, Axis)
+            else jax.tree.leaves(units, is_leaf=_is_unit)
+        )
+        if len(leaves) == 1:
+            leaves *= len(self.units)
         if len(leaves) != len(self.units):
             raise ValueError(
                 f"there are {len(self.units)} leaves ({', '.join(self.labels)}), got "
                 f"{len(leaves)} units. Give one for each leaf, or a single one for all."
             )
-        return self.with_units([_as_unit(unit) for unit in leaves])
+        return self.with_units(list(map(_as_unit, leaves)))
 
     def lies_like(self, other: Axis) -> bool:
         """Whether both have the same leaves, whatever their units."""
@@ -176,72 +197,127 @@ class Axis:
 
     def factors(self, units: Sequence[Unit | None]) -> np.ndarray:
         """What each entry is multiplied by to be in ``units`` (leaf by leaf, same dimensions)."""
-        scales = [
-            unit_ratio(mine, theirs).magnitude
-            for mine, theirs in zip(self.units, units, strict=True)
-        ]
-        return np.repeat(np.asarray(scales, float), self.sizes)
+        pairs = zip(self.units, units, strict=True)
+        return self.spread([unit_ratio(mine, theirs).magnitude for mine, theirs in pairs])
 
-    def take(self, index: Any) -> tuple[Axis, np.ndarray]:
+    @property
+    def unit_sizes(self) -> np.ndarray:
+        """How large the unit of each leaf is in base units."""
+        return np.array([1.0 if unit is None else unit.magnitude for unit in self.units])
+
+    def spread(self, values: Sequence[float] | np.ndarray) -> np.ndarray:
+        """A number for each leaf as a number for each entry."""
+        return np.repeat(np.asarray(values, float), self.sizes)
+
+    def take(self, index: Any, name: str) -> tuple[Axis, np.ndarray]:
         """A part of the axis, and the positions of its entries.
 
-        ``index`` is a key or a tuple of keys (a leaf or a subtree), a slice, an int, or an
-        array of ints.
+        Parameters
+        ----------
+        index : str, tuple, int, slice or array of int or bool
+            A key, or a tuple of keys, of a leaf or a subtree; or entries by their number.
+        name : str
+            ``"row"`` or ``"column"``, for messages.
         """
-        if isinstance(index, str) or (isinstance(index, tuple) and index):
-            return self._take_keys(index if isinstance(index, tuple) else (index,))
-        positions = np.atleast_1d(np.arange(self.size)[index])
-        return self._take_positions(positions), positions
+        if isinstance(index, slice | tuple) and index in (slice(None), ()):
+            return self, np.arange(self.size)
+        if isinstance(index, str | tuple):
+            return self._take_keys(index if isinstance(index, tuple) else (index,), name)
+        if isinstance(index, slice):
+            return self._take_positions(np.arange(self.size)[index])
+        if isinstance(index, list | np.ndarray | jax.Array) and np.ndim(index) == 1:
+            chosen = np.asarray(index) if len(index) else np.zeros(0, int)
+            return self._take_positions(np.arange(self.size)[chosen])
+        return self._take_entry(index, name)
 
-    def is_leaf(self, index: Any) -> bool:
-        """Whether ``index`` is a key that names exactly one leaf."""
-        if not (isinstance(index, str) or (isinstance(index, tuple) and index)):
-            return False
-        return len(self._leaves_under(index if isinstance(index, tuple) else (index,))) == 1
-
-    def _take_keys(self, keys: tuple[Any, ...]) -> tuple[Axis, np.ndarray]:
-        found = self._leaves_under(keys)
-        positions = np.concatenate([np.arange(self.size)[self.spans[k]] for k in found])
-        return self._part(found), positions
-
-    def _leaves_under(self, keys: tuple[Any, ...]) -> list[int]:
-        label = _join(keys)
-        found = [k for k, own in enumerate(self.labels) if f"{own}/".startswith(f"{label}/")]
+    def _take_keys(self, keys: tuple[Any, ...], name: str) -> tuple[Axis, np.ndarray]:
+        wanted = "/".join(map(str, keys))
+        found = [k for k, own in enumerate(self.labels) if f"{own}/".startswith(f"{wanted}/")]
         if not found:
-            raise KeyError(f"there is no leaf {label!r}; there are {', '.join(self.labels)}.")
-        return found
-
-    def _part(self, leaves: Sequence[int]) -> Axis:
-        """Some of the leaves, as a list."""
-        return Axis(
-            jax.tree.structure([0] * len(leaves)),
-            tuple(self.shapes[k] for k in leaves),
-            tuple(self.units[k] for k in leaves),
-            tuple(self.labels[k] for k in leaves),
+            raise KeyError(
+                f"there is no {name} leaf {wanted!r}; there are {', '.join(self.labels)}."
+            )
+        part = Axis(
+            self._subtree(found[0], len(wanted)),
+            tuple(self.shapes[k] for k in found),
+            tuple(self.units[k] for k in found),
+            tuple(self.labels[k] for k in found),
         )
+        return part, np.arange(self.offsets[found[0]], self.offsets[found[-1] + 1])
 
-    def _take_positions(self, positions: np.ndarray) -> Axis:
+    def _subtree(self, leaf: int, length: int) -> Any:
+        """The tree below the first ``length`` characters of a leaf's label."""
+        numbered = self.treedef.unflatten(range(len(self.units)))
+        path, _ = jax.tree_util.tree_flatten_with_path(numbered)[0][leaf]
+        below = self.labels[leaf][length + 1 :]
+        depth = next(k for k in range(len(path), -1, -1) if _label(path[k:]) == below)
+        tree = self.treedef
+        for _ in range(depth):
+            for child in tree.children():
+                if leaf < child.num_leaves:
+                    tree = child
+                    break
+                leaf -= child.num_leaves
+        return tree
+
+    def _take_entry(self, index: Any, name: str) -> tuple[Axis, np.ndarray]:
+        try:
+            position = operator.index(index)
+        except TypeError:
+            position = None
+        if position is None or isinstance(index, bool):
+            raise TypeError(
+                f"a {name} index is a key of the tree, a tuple of keys, an int, a slice or an "
+                f"array of ints, got {index!r}."
+            )
+        if not -self.size <= position < self.size:
+            raise IndexError(
+                f"{name} index {position} is out of range: there are {self.size} {name}s."
+            )
+        position %= self.size
+        unit, label = self.entry_units[position], self.entry_labels[position]
+        part = Axis(jax.tree.structure(0), ((),), (unit,), (label,))
+        return part, np.array([position])
+
+    def _take_positions(self, positions: np.ndarray) -> tuple[Axis, np.ndarray]:
         """Entries one by one, those of one leaf that follow each other as one leaf."""
         runs = list(_runs(np.searchsorted(self.offsets, positions, side="right") - 1))
-        return Axis(
+        part = Axis(
             jax.tree.structure([0] * len(runs)),
             tuple((count,) for _, count in runs),
             tuple(self.units[k] for k, _ in runs),
             tuple(self.labels[k] for k, _ in runs),
         )
+        return part, positions
+
+
+def inexact(array: Any) -> Any:
+    """``array`` in a dtype that units can scale: whole numbers become floating ones."""
+    array = jnp.asarray(array)
+    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
+
+
+def quotient(over: Unit | None, under: Unit | None) -> Unit | None:
+    """One unit over another; None where both leaves are plain, so that plain ones stay plain."""
+    return None if over is None and under is None else unit_ratio(over, under)
+
+
+def product(one: Unit | None, other: Unit | None) -> Unit | None:
+    """The product of two units; None where both leaves are plain."""
+    return None if one is None and other is None else unit_product(one, other)
 
 
 def common_unit(units: Sequence[Unit | None]) -> Unit | None:
-    """The first of some units if all have its dimension; None where there is none."""
-    for unit in units:
-        if not same_dimension(unit, units[0]):
-            return None
-    return units[0] if units else None
+    """The unit that all of some units are, up to a number; None where that is a number itself."""
+    return None if not units or is_dimensionless(units[0]) else units[0]
 
 
-def is_plain(axis: Axis) -> bool:
-    """Whether all entries are numbers."""
-    return all(map(is_dimensionless, axis.units))
+def odd_one(units: Sequence[Unit | None]) -> int | None:
+    """The first of some units whose dimension is not that of the one before; None if none is."""
+    for k, (unit, other) in enumerate(itertools.pairwise(units), start=1):
+        if not same_dimension(unit, other):
+            return k
+    return None
 
 
 def _runs(leaves: np.ndarray) -> Iterator[tuple[int, int]]:
@@ -256,11 +332,17 @@ def _label(path: tuple[Any, ...]) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
-def _join(keys: tuple[Any, ...]) -> str:
-    return "/".join(map(str, keys))
+def _is_unit(leaf: Any) -> bool:
+    return leaf is None or is_quantity(leaf)
 
 
 def _as_unit(unit: Any) -> Unit | None:
     if isinstance(unit, str):
         return parse_unit(unit)
-    return unit.unit if is_quantity(unit) else unit
+    if isinstance(unit, Unit):
+        return unit
+    if is_quantity(unit):
+        return unit.unit
+    if unit is None or is_arraylike(unit):
+        return None
+    raise TypeError(f"a unit, its text or a quantity was expected, got {array_text(unit)}.")

@@ -3,7 +3,7 @@
 Owns: :func:`propagate`, :func:`covariance`. Never touches: factorizations.
 
 A covariance of a tree x is a matrix whose entry (i, j) is in unit x_i times unit x_j: its rows are
-in x's units, its columns in their reciprocals.
+in x's units, its columns in their reciprocals, or both in these times one common unit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from ._axis import Axis
-from ._matrix import UnitMatrix, like
+from ._form import rewritten
+from ._matrix import UnitMatrix
 
 
 def covariance(std: Any) -> UnitMatrix:
@@ -60,7 +61,15 @@ def propagate(jacobian: UnitMatrix, cov: UnitMatrix) -> UnitMatrix:
     ------
     ValueError
         If ``cov`` is no covariance of the Jacobian's inputs.
+
+    Examples
+    --------
+    >>> import brainunit as u
+    >>> from unitjac.linalg import covariance, jacobian_matrix, propagate
+    >>> J = jacobian_matrix(lambda p: p["g"] * p["E"])({"g": 2.0 * u.nS, "E": 10.0 * u.mV})
+    >>> propagate(J, covariance({"g": 0.3 * u.nS, "E": 2.0 * u.mV})).std()
+    Quantity(5., "pA")
     """
     inputs = jacobian.cols
-    pattern = UnitMatrix(jnp.zeros((inputs.size, inputs.size)), inputs, inputs.inverse())
-    return jacobian @ like(cov, pattern) @ jacobian.T
+    array = rewritten(cov, inputs, inputs.inverse())
+    return jacobian @ UnitMatrix(array, inputs, inputs.inverse()) @ jacobian.T

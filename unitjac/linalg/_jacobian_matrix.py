@@ -15,16 +15,15 @@ from unitjac._arguments import check_keywords, name_of
 from unitjac._engine._dense import jacobian as engine_jacobian
 from unitjac._engine._second import NESTINGS, Nesting
 from unitjac._engine._second import hessian as engine_hessian
-from unitjac._engine._sweep import ChunkSize, Sweep, check_chunk_size
+from unitjac._engine._sweep import ChunkSize, Sweep
 from unitjac._errors import array_text
 from unitjac._hessian import HessianTransform
 from unitjac._inputs import Inputs
 from unitjac._jacobian import JacobianTransform
-from unitjac._quantity import unit_ratio
 from unitjac._traced import Traced
 from unitjac._transform import GradientTransform
 
-from ._axis import Axis
+from ._axis import Axis, quotient
 from ._matrix import UnitMatrix
 
 _KNOWN = (
@@ -36,6 +35,8 @@ _KNOWN = (
     "mode",
     "chunk_size",
     "progress",
+    "mesh",
+    "axis",
     "jit",
 )
 
@@ -54,7 +55,7 @@ class _JacobianMatrix(JacobianTransform):
         return matrix, matrix, stacks.outputs, stacks.carried
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
-        return _returned(state_part, self, value, aux)
+        return self._with_extras(state_part, value, aux)
 
 
 class _HessianMatrix(HessianTransform):
@@ -80,12 +81,12 @@ class _HessianMatrix(HessianTransform):
             for line, m in zip(blocks[0], sizes, strict=True)
         ]
         array = jnp.concatenate(lines, axis=0) if lines else jnp.zeros((0, 0))
-        rows = cols.map_units(lambda unit: unit_ratio(traced.outputs.units[0], unit))
+        rows = cols.map_units(lambda unit: quotient(traced.outputs.units[0], unit))
         matrix = UnitMatrix(array, rows, cols)
         return matrix, matrix, outputs, carried
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
-        return _returned(state_part, self, value, aux)
+        return self._with_extras(state_part, value, aux)
 
 
 def jacobian_matrix(
@@ -99,6 +100,8 @@ def jacobian_matrix(
     mode: Literal["auto", "fwd", "rev"] = "auto",
     chunk_size: ChunkSize = "auto",
     progress: bool = False,
+    mesh: Any = None,
+    axis: str | None = None,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -106,7 +109,9 @@ def jacobian_matrix(
 
     Parameters
     ----------
-    fun, grad_states, argnums, has_aux, return_value, check_states, mode, chunk_size, progress, jit
+    fun, grad_states, argnums, has_aux, return_value, check_states, mode, jit
+        As in :func:`unitjac.jacobian`.
+    chunk_size, progress, mesh, axis
         As in :func:`unitjac.jacobian`. With states and arguments the columns belong to the pair
         ``(states, arguments)``.
 
@@ -137,7 +142,7 @@ def jacobian_matrix(
     return _JacobianMatrix(
         fun,
         mode=mode,
-        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
+        sweep=Sweep.of(chunk_size, progress, mesh, axis),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,
@@ -159,6 +164,8 @@ def hessian_matrix(
     mode: Nesting = "auto",
     chunk_size: ChunkSize = "auto",
     progress: bool = False,
+    mesh: Any = None,
+    axis: str | None = None,
     jit: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
@@ -166,7 +173,9 @@ def hessian_matrix(
 
     Parameters
     ----------
-    fun, grad_states, argnums, has_aux, return_value, check_states, mode, chunk_size, progress, jit
+    fun, grad_states, argnums, has_aux, return_value, check_states, mode, jit
+        As in :func:`unitjac.jacobian`.
+    chunk_size, progress, mesh, axis
         As in :func:`unitjac.hessian`; the output of ``fun`` is one scalar.
 
     Returns
@@ -195,7 +204,7 @@ def hessian_matrix(
     return _HessianMatrix(
         fun,
         mode=mode,
-        sweep=Sweep(check_chunk_size(chunk_size), bool(progress)),
+        sweep=Sweep.of(chunk_size, progress, mesh, axis),
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,
@@ -204,14 +213,6 @@ def hessian_matrix(
         check_states=check_states,
         jit=jit,
     )
-
-
-def _returned(matrix: UnitMatrix, transform: GradientTransform, value: Any, aux: Any) -> Any:
-    extras = (
-        *((value,) if transform.return_value else ()),
-        *((aux,) if transform.has_aux else ()),
-    )
-    return (matrix, *extras) if extras else matrix
 
 
 def _axis_of_outputs(traced: Traced, outputs: list[Any]) -> Axis:

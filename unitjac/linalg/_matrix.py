@@ -1,6 +1,6 @@
 """``UnitMatrix``: a matrix whose entry (i, j) is in row unit i over column unit j.
 
-Owns: the class, its constructors and its algebra. Never touches: factorizations, displays.
+Owns: the class, its constructors and its algebra. Never touches: factorizations, text.
 
 The algebra of such matrices is that of G. W. Hart, *Multidimensional Analysis: Algebras and
 Systems for Science and Engineering*, Springer 1995: m + n units stand for the m times n of the
@@ -16,8 +16,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from brainunit.sparse import SparseMatrix
 from jax.experimental.sparse import BCOO
 
+from unitjac._errors import array_text, is_arraylike
 from unitjac._quantity import (
     Unit,
     attach_block,
@@ -25,37 +27,50 @@ from unitjac._quantity import (
     is_quantity,
     rescale,
     same_dimension,
-    strip,
     unit_product,
     unit_ratio,
     unit_text,
 )
 
-from ._axis import Axis
+from ._axis import Axis, common_unit, inexact, odd_one, product
+from ._blocks import cut, joined
+from ._entries import as_entries, dense, diagonal, part, scaled
+from ._form import mirrored, rewritten
 from ._show import as_frame, as_html, as_text
 
 
 @jax.tree_util.register_pytree_node_class
-class UnitMatrix:
+class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to no other class
     """A matrix of derivatives: entry (i, j) is in row unit i over column unit j.
 
     Parameters
     ----------
     array : array or BCOO of shape (m, n)
-        The magnitudes.
+        The magnitudes. Whole numbers become floating ones.
     rows, cols : pytree or Axis
         Trees of arrays or quantities whose leaves, one after the other, the rows and the columns
         belong to; their units are the row units and the column units.
 
+    Attributes
+    ----------
+    rows, cols : Axis
+        The leaves along the rows and along the columns: trees, shapes, units, labels.
+    shape : tuple of int
+        How many rows and columns.
+
     Raises
     ------
+    TypeError
+        If a leaf of the trees is no array, number or quantity.
     ValueError
-        If the array's shape is not that of the two trees.
+        If the array is not of two dimensions, or not of the two trees' sizes.
 
     Notes
     -----
     A pytree: the magnitudes are its child, trees and units are static, so that it passes through
-    :func:`jax.jit`, :func:`jax.vmap`, :func:`jax.lax.scan` and :func:`jax.grad`.
+    :func:`jax.jit`, :func:`jax.vmap`, :func:`jax.lax.scan` and :func:`jax.grad`. What
+    :func:`jax.vmap` gives back is a batch of matrices, which is worked on under
+    :func:`jax.vmap` again.
 
     Examples
     --------
@@ -67,30 +82,32 @@ class UnitMatrix:
     Quantity(6., "mV")
     """
 
-    __slots__ = ("array", "cols", "rows")
+    __slots__ = ("_array", "cols", "rows", "shape")
 
     def __init__(self, array: Any, rows: Any, cols: Any):
         self.rows = Axis.of(rows)
         self.cols = Axis.of(cols)
-        self.array = array if isinstance(array, BCOO) else jnp.asarray(array)
-        if tuple(self.array.shape[-2:]) != (self.rows.size, self.cols.size):
+        self.shape = self.rows.size, self.cols.size
+        self._array = as_entries(array)
+        if tuple(self._array.shape) != self.shape:
             raise ValueError(
                 f"rows and cols have {self.rows.size} and {self.cols.size} entries, but the array "
-                f"has shape {tuple(self.array.shape)}."
+                f"has shape {tuple(self._array.shape)}."
             )
 
     # -- trees -------------------------------------------------------------------------------
 
     def tree_flatten(self) -> tuple[tuple[Any], tuple[Axis, Axis]]:
         """The magnitudes as child; the axes as static data."""
-        return (self.array,), (self.rows, self.cols)
+        return (self._array,), (self.rows, self.cols)
 
     @classmethod
-    def tree_unflatten(cls, axes: tuple[Axis, Axis], children: Any) -> UnitMatrix:
+    def tree_unflatten(cls, aux_data: tuple[Axis, Axis], children: Any) -> UnitMatrix:
         """The inverse of :meth:`tree_flatten`."""
         matrix = object.__new__(cls)
-        (matrix.array,) = children
-        matrix.rows, matrix.cols = axes
+        (matrix._array,) = children
+        matrix.rows, matrix.cols = aux_data
+        matrix.shape = matrix.rows.size, matrix.cols.size
         return matrix
 
     @classmethod
@@ -108,50 +125,15 @@ class UnitMatrix:
         ------
         ValueError
             If a block has another tree, shape or dimension than the two trees say.
+        TypeError
+            If a block is of dtype ``float0``, as blocks by whole numbers are.
         """
         rows, cols = Axis.of(like_outputs), Axis.of(like_inputs)
-        given = strip(blocks)
-        nested = rows.treedef.compose(cols.treedef)
-        if given.treedef != nested:
-            raise ValueError(f"blocks must have the tree {nested}, got {given.treedef}.")
-        n = len(cols.units)
-        table = []
-        for i, (m, row_unit) in enumerate(zip(rows.sizes, rows.units, strict=True)):
-            line = []
-            for j, (k, col_unit) in enumerate(zip(cols.sizes, cols.units, strict=True)):
-                magnitude, unit = given.magnitudes[i * n + j], given.units[i * n + j]
-                want = unit_ratio(row_unit, col_unit)
-                where = f"block ({rows.labels[i]}, {cols.labels[j]})"
-                if np.shape(magnitude) != rows.shapes[i] + cols.shapes[j]:
-                    raise ValueError(
-                        f"{where} must have shape {rows.shapes[i] + cols.shapes[j]}, got "
-                        f"{np.shape(magnitude)}."
-                    )
-                if not same_dimension(unit, want):
-                    raise ValueError(
-                        f"{where} is in {unit_text(unit)}, but its output over its input is in "
-                        f"{unit_text(want)}."
-                    )
-                line.append(rescale(jnp.reshape(magnitude, (m, k)), unit_ratio(unit, want)))
-            table.append(line)
-        return cls(_assembled(table, rows.size, cols.size), rows, cols)
+        return cls(joined(blocks, rows, cols), rows, cols)
 
     def blocks(self) -> Any:
         """The tree of blocks: outputs outside, inputs inside, a unit on each."""
-        array = self.dense
-        return self.rows.treedef.unflatten(
-            [
-                self.cols.treedef.unflatten(
-                    [self._block(array, i, j) for j in range(len(self.cols.units))]
-                )
-                for i in range(len(self.rows.units))
-            ]
-        )
-
-    def _block(self, array: Any, i: int, j: int) -> Any:
-        part = array[self.rows.spans[i], self.cols.spans[j]]
-        unit = unit_ratio(self.rows.units[i], self.cols.units[j])
-        return attach_block(part.reshape(self.rows.shapes[i] + self.cols.shapes[j]), unit)
+        return cut(self.dense, self.rows, self.cols)
 
     # -- hand-made ones ----------------------------------------------------------------------
 
@@ -167,10 +149,14 @@ class UnitMatrix:
             A tree with the shapes and units of the inputs.
         """
         cols = Axis.of(like_inputs)
-        if len(columns) != cols.size:
-            raise ValueError(f"like_inputs has {cols.size} entries, got {len(columns)} columns.")
+        if not columns or len(columns) != cols.size:
+            raise ValueError(
+                f"one column for each of the {cols.size} entries of like_inputs, and at least one, "
+                f"was expected, got {len(columns)}."
+            )
         units = cols.entry_units
-        rows = Axis.of(columns[0]).times(units[0])
+        rows = Axis.of(columns[0])
+        rows = rows.with_units([product(unit, units[0]) for unit in rows.units])
         vectors = [
             rows.times(unit_ratio(None, unit)).vector(column, f"column {j}")
             for j, (column, unit) in enumerate(zip(columns, units, strict=True))
@@ -199,7 +185,7 @@ class UnitMatrix:
                     f"got {cols.shapes}."
                 )
         pairs = zip(axis.units, cols.units, strict=True)
-        rows = axis.with_units([unit_product(entry, col) for entry, col in pairs])
+        rows = axis.with_units([product(entry, col) for entry, col in pairs])
         return cls(jnp.diag(axis.vector(entries)), rows, cols)
 
     @classmethod
@@ -211,19 +197,30 @@ class UnitMatrix:
     # -- parts and forms ---------------------------------------------------------------------
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """How many rows and columns."""
-        return self.rows.size, self.cols.size
+    def array(self) -> Any:
+        """The magnitudes.
+
+        Raises
+        ------
+        ValueError
+            If these are those of a batch of matrices.
+        """
+        if getattr(self._array, "ndim", 2) != 2:
+            raise ValueError(
+                f"this is a batch of matrices {self.shape}, with an array of shape "
+                f"{tuple(self._array.shape)}. Work on it under jax.vmap."
+            )
+        return self._array
 
     @property
     def dtype(self) -> Any:
         """Dtype of the magnitudes."""
-        return self.array.dtype
+        return self._array.dtype
 
     @property
     def is_sparse(self) -> bool:
         """Whether the magnitudes are a BCOO."""
-        return isinstance(self.array, BCOO)
+        return isinstance(self._array, BCOO)
 
     @property
     def T(self) -> UnitMatrix:
@@ -233,15 +230,11 @@ class UnitMatrix:
     @property
     def dense(self) -> jax.Array:
         """The magnitudes as one dense array."""
-        return self.array.todense() if isinstance(self.array, BCOO) else self.array
+        return dense(self.array)
 
     def todense(self) -> UnitMatrix:
         """The same matrix, its magnitudes one dense array."""
         return UnitMatrix(self.dense, self.rows, self.cols)
-
-    def unit_of(self, i: int, j: int) -> Unit:
-        """The unit of the block of output leaf i and input leaf j."""
-        return unit_ratio(self.rows.units[i], self.cols.units[j])
 
     def to(self, rows: Any = None, cols: Any = None) -> UnitMatrix:
         """The same matrix written in other units.
@@ -260,15 +253,14 @@ class UnitMatrix:
         new_cols = self.cols if cols is None else self.cols.in_units(cols)
         for old, new, name in ((self.rows, new_rows, "row"), (self.cols, new_cols, "column")):
             _check_dimensions(old, new, name)
-        up = self.rows.factors(new_rows.units)
-        down = new_cols.factors(self.cols.units)
-        return UnitMatrix(scaled(self.array, up, down), new_rows, new_cols)
+        return UnitMatrix(rewritten(self, new_rows, new_cols), new_rows, new_cols)
 
     def scaled(self, rows: Any, cols: Any) -> Any:
         """The plain matrix of the outputs in parts of ``rows`` by the inputs in parts of ``cols``.
 
         Entry (i, j) is the entry here, times the typical input j, over the typical output i. On
-        this matrix singular values, norms and condition numbers mean something.
+        this matrix singular values, norms and condition numbers mean something. A BCOO is made
+        dense.
 
         Parameters
         ----------
@@ -281,52 +273,53 @@ class UnitMatrix:
         """
         typical_rows = self.rows.vector(rows, "the typical outputs")
         typical_cols = self.cols.vector(cols, "the typical inputs")
-        return self.dense * typical_cols / typical_rows[:, None]
+        return scaled(self.dense, 1 / typical_rows, typical_cols)
 
     def std(self) -> Any:
-        """The standard deviations that a covariance has, as a tree in the rows' units.
+        """The standard deviations that a covariance has, as a tree like the rows.
 
         Raises
         ------
         ValueError
-            If this is no covariance: entry (i, j) in unit i times unit j.
+            If the units do not mirror, as those of a covariance do.
         """
-        return self.rows.tree(jnp.sqrt(jnp.diagonal(self._as_covariance())))
+        array, root, _ = mirrored(self)
+        return root.tree(jnp.sqrt(diagonal(array)))
 
     def correlation(self) -> UnitMatrix:
         """The correlations that a covariance has: plain numbers with the labels of this matrix.
 
-        nan where an entry does not vary.
+        nan where an entry does not vary. A BCOO is made dense.
 
         Raises
         ------
         ValueError
-            If this is no covariance: entry (i, j) in unit i times unit j.
+            If the units do not mirror, as those of a covariance do.
         """
-        array = self._as_covariance()
-        d = jnp.sqrt(jnp.diagonal(array))
-        plain = self.rows.with_units([None] * len(self.rows.units))
-        return UnitMatrix(array / d / d[:, None], plain, plain)
-
-    def _as_covariance(self) -> Any:
-        pattern = UnitMatrix(jnp.zeros(self.shape), self.rows, self.rows.inverse())
-        return like(self, pattern).dense
+        array, root, _ = mirrored(self)
+        std = jnp.sqrt(diagonal(array))
+        plain = root.with_units([None] * len(root.units))
+        return UnitMatrix(dense(array) / std / std[:, None], plain, plain)
 
     def __getitem__(self, index: Any) -> Any:
+        """A block by two keys, a part by slices and the like.
+
+        ``J[row, column]``: each a key or a tuple of keys of the tree, an int, a slice, or an array
+        of ints. Two leaves or ints give a quantity or an array, all else a matrix. A BCOO stays
+        one for what has no gaps.
+        """
         if not (isinstance(index, tuple) and len(index) == 2):
             raise TypeError(
                 f"a matrix wants two indices, got {index!r}. Write J[row, column], each a key of "
-                "the tree, a tuple of keys, an int, or a slice."
+                "the tree, a tuple of keys, an int, a slice, or an array of ints."
             )
-        i, j = index
-        rows, at_rows = self.rows.take(i)
-        cols, at_cols = self.cols.take(j)
-        part = self.dense[np.ix_(at_rows, at_cols)]
-        single = self.rows.is_leaf(i) and self.cols.is_leaf(j)
-        if single or (isinstance(i, int) and isinstance(j, int)):
-            shape = rows.shapes[0] + cols.shapes[0] if single else ()
-            return attach_block(part.reshape(shape), unit_ratio(rows.units[0], cols.units[0]))
-        return UnitMatrix(part, rows, cols)
+        rows, at_rows = self.rows.take(index[0], "row")
+        cols, at_cols = self.cols.take(index[1], "column")
+        found = part(self.array, at_rows, at_cols)
+        if rows.is_leaf and cols.is_leaf and not any(isinstance(i, slice) for i in index):
+            block = dense(found).reshape(rows.shapes[0] + cols.shapes[0])
+            return attach_block(block, unit_ratio(rows.units[0], cols.units[0]))
+        return UnitMatrix(found, rows, cols)
 
     # -- algebra -----------------------------------------------------------------------------
 
@@ -336,44 +329,58 @@ class UnitMatrix:
             return _product(self, other)
         return self.rows.tree(self.array @ self.cols.vector(other))
 
+    def __rmatmul__(self, other: Any) -> Any:
+        raise TypeError("a tree stands on the right of a matrix, A @ x. For x A write A.T @ x.")
+
     def __neg__(self) -> UnitMatrix:
         return UnitMatrix(-self.array, self.rows, self.cols)
 
     def __add__(self, other: Any) -> UnitMatrix:
+        """The sum with a matrix whose entries have the same dimensions."""
         if not isinstance(other, UnitMatrix):
-            return NotImplemented
-        return UnitMatrix(self.array + like(other, self).array, self.rows, self.cols)
+            raise TypeError(f"only a UnitMatrix adds to a UnitMatrix, got {array_text(other)}.")
+        other_array = rewritten(other, self.rows, self.cols)
+        return UnitMatrix(self.array + other_array, self.rows, self.cols)
+
+    def __radd__(self, other: Any) -> UnitMatrix:
+        return self + other
 
     def __sub__(self, other: Any) -> UnitMatrix:
-        if not isinstance(other, UnitMatrix):
-            return NotImplemented
+        """The difference from a matrix whose entries have the same dimensions."""
         return self + (-other)
 
-    def __mul__(self, factor: Any) -> UnitMatrix:
+    def __rsub__(self, other: Any) -> UnitMatrix:
+        return -self + other
+
+    def __mul__(self, other: Any) -> UnitMatrix:
         """The product with a number or a scalar quantity."""
-        if isinstance(factor, UnitMatrix):
+        if isinstance(other, UnitMatrix):
             raise TypeError("the product of two matrices is written A @ B.")
-        if np.shape(factor.mantissa if is_quantity(factor) else factor) != ():
-            raise ValueError(
-                "a matrix can be multiplied by a number or a scalar quantity. For a diagonal "
-                "matrix write UnitMatrix.diag(entries) @ A."
-            )
-        stripped = strip(factor)
-        magnitude, unit = stripped.magnitudes[0], stripped.units[0]
-        rows = self.rows if is_dimensionless(unit) else self.rows.times(unit)
-        magnitude = rescale(magnitude, unit) if unit and is_dimensionless(unit) else magnitude
-        return UnitMatrix(self.array * magnitude, rows, self.cols)
+        return self._times(*_scalar(other))
 
-    __rmul__ = __mul__
+    def __rmul__(self, other: Any) -> UnitMatrix:
+        return self * other
 
-    def __truediv__(self, divisor: Any) -> UnitMatrix:
-        return self * (1 / divisor)
+    def __truediv__(self, other: Any) -> UnitMatrix:
+        """The quotient by a number or a scalar quantity."""
+        if isinstance(other, UnitMatrix):
+            raise TypeError("a matrix cannot be divided by a matrix. Write A @ inv(B).")
+        magnitude, unit = _scalar(other)
+        return self._times(1 / magnitude, unit_ratio(None, unit))
+
+    def __rtruediv__(self, other: Any) -> UnitMatrix:
+        raise TypeError("nothing can be divided by a matrix. Its inverse is inv(A).")
+
+    def _times(self, magnitude: Any, unit: Unit | None) -> UnitMatrix:
+        if is_dimensionless(unit):
+            magnitude, unit = rescale(magnitude, unit_product(unit, None)), None
+        return UnitMatrix(self.array * magnitude, self.rows.times(unit), self.cols)
 
     def __repr__(self) -> str:
-        return as_text(self)
+        return as_text(self._array, self.rows, self.cols)
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return as_html(self._array, self.rows, self.cols)
 
     def to_pandas(self) -> Any:
         """A data frame of magnitudes, its rows and columns labelled with names and units.
@@ -383,48 +390,7 @@ class UnitMatrix:
         ImportError
             If pandas is not installed.
         """
-        return as_frame(self)
-
-
-def like(matrix: UnitMatrix, pattern: UnitMatrix) -> UnitMatrix:
-    """``matrix`` in the units of ``pattern``, whose entries have the same dimensions.
-
-    Raises
-    ------
-    ValueError
-        If a block has another shape or dimension.
-    """
-    if not (matrix.rows.lies_like(pattern.rows) and matrix.cols.lies_like(pattern.cols)):
-        raise ValueError(
-            f"the matrices have other leaves: {matrix.rows.shapes} by {matrix.cols.shapes}, and "
-            f"{pattern.rows.shapes} by {pattern.cols.shapes}."
-        )
-    for i, row in enumerate(pattern.rows.labels):
-        for j, col in enumerate(pattern.cols.labels):
-            mine, theirs = matrix.unit_of(i, j), pattern.unit_of(i, j)
-            if not same_dimension(mine, theirs):
-                raise ValueError(
-                    f"block ({row}, {col}) is in {unit_text(mine)}, expected {unit_text(theirs)} "
-                    "or another unit of its dimension."
-                )
-    # entry units agree up to scale; the rows' and columns' own units may differ by one common
-    # unit, which is taken out here
-    gauge = unit_ratio(pattern.cols.units[0], matrix.cols.units[0]) if pattern.cols.units else None
-    rows, cols = matrix.rows.times(gauge), matrix.cols.times(gauge)
-    up = rows.factors(pattern.rows.units)
-    down = pattern.cols.factors(cols.units)
-    return UnitMatrix(scaled(matrix.array, up, down), pattern.rows, pattern.cols)
-
-
-def scaled(array: Any, up: np.ndarray, down: np.ndarray) -> Any:
-    """``array`` with its rows multiplied by ``up`` and its columns by ``down``."""
-    if np.all(up == 1) and np.all(down == 1):
-        return array
-    if isinstance(array, BCOO):
-        i, j = array.indices[..., 0], array.indices[..., 1]
-        factor = jnp.asarray(up, array.dtype)[i] * jnp.asarray(down, array.dtype)[j]
-        return BCOO((array.data * factor, array.indices), shape=array.shape)
-    return array * jnp.asarray(up, array.dtype)[:, None] * jnp.asarray(down, array.dtype)
+        return as_frame(self.array, self.rows, self.cols)
 
 
 def _product(left: UnitMatrix, right: UnitMatrix) -> UnitMatrix:
@@ -435,22 +401,35 @@ def _product(left: UnitMatrix, right: UnitMatrix) -> UnitMatrix:
             f"the right one rows of shapes {outer.shapes} ({', '.join(outer.labels)})."
         )
     ratios = [unit_ratio(r, c) for r, c in zip(outer.units, inner.units, strict=True)]
-    for k, ratio in enumerate(ratios):
-        if not same_dimension(ratio, ratios[0]):
-            raise ValueError(
-                f"the inner units do not cancel: leaf {outer.labels[k]!r} of the right matrix's "
-                f"rows is in {unit_text(outer.units[k])}, expected "
-                f"{unit_text(unit_product(ratios[0], inner.units[k]))} or another unit of its "
-                f"dimension, as the left matrix's column {inner.labels[k]!r} is in "
-                f"{unit_text(inner.units[k])}."
+    k = odd_one(ratios)
+    if k is not None:
+        over = (
+            ""
+            if is_dimensionless(ratios[0])
+            else (
+                f" times {unit_text(ratios[0])}, which is left over from leaf {outer.labels[0]!r}"
             )
-    common = ratios[0] if ratios else None
-    array = right.array
-    if ratios:
-        up = np.repeat([unit_ratio(r, common).magnitude for r in ratios], outer.sizes)
-        array = scaled(array, up, np.ones(right.cols.size))
-    rows = left.rows.times(common) if common is not None else left.rows
-    return UnitMatrix(left.array @ array, rows, right.cols)
+        )
+        raise ValueError(
+            f"the inner units do not cancel: leaf {outer.labels[k]!r} of the right matrix's rows "
+            f"is in {unit_text(outer.units[k])}, expected the dimension of the left matrix's "
+            f"column {inner.labels[k]!r}, {unit_text(inner.units[k])}{over}."
+        )
+    common = common_unit(ratios)
+    up = outer.spread([unit_ratio(ratio, common).magnitude for ratio in ratios])
+    array = left.array @ scaled(right.array, up, np.ones(right.cols.size))
+    return UnitMatrix(array, left.rows.times(common), right.cols)
+
+
+def _scalar(factor: Any) -> tuple[Any, Unit | None]:
+    """Magnitude and unit of a number or a scalar quantity."""
+    magnitude, unit = (factor.mantissa, factor.unit) if is_quantity(factor) else (factor, None)
+    if not is_arraylike(magnitude) or np.shape(magnitude) != ():
+        raise TypeError(
+            "a matrix can be multiplied or divided by a number or a scalar quantity, got "
+            f"{array_text(magnitude)}. For a diagonal matrix write UnitMatrix.diag(entries) @ A."
+        )
+    return inexact(magnitude), unit
 
 
 def _check_dimensions(old: Axis, new: Axis, name: str) -> None:
@@ -460,9 +439,3 @@ def _check_dimensions(old: Axis, new: Axis, name: str) -> None:
                 f"{name} {label!r} is in {unit_text(mine)} and cannot be written in "
                 f"{unit_text(theirs)}, which has another dimension."
             )
-
-
-def _assembled(table: list[list[Any]], m: int, n: int) -> Any:
-    if not m or not n:
-        return jnp.zeros((m, n))
-    return jnp.concatenate([jnp.concatenate(line, axis=1) for line in table], axis=0)

@@ -1,63 +1,91 @@
-"""Scales taken from a matrix itself, so that no answer depends on the units it is written in.
+"""Scales of rows and columns, so that no answer depends on the units a matrix is written in.
 
-Owns: the equilibration of rows and columns. Never touches: units.
+Owns: how large each leaf is that a matrix is factorized in. Never touches: the equations.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from ._axis import Axis
+
+_SWEEPS = 2
 
 
-def equilibrate(array: Any, sweeps: int = 2) -> tuple[Any, Any, Any]:
-    """``(scaled, r, c)`` with ``array = r[:, None] * scaled * c`` and entries of one size.
+def exponents(array: Any, rows: Axis, cols: Axis) -> tuple[Any, Any]:
+    """The binary exponents of the scales of rows and columns, whole numbers, one for each entry.
 
-    r and c are powers of two, so that scaling rounds nothing. Their exponents fit those of the
-    entries that are not zero, least squares over ``exponent(a_ij) - rho_i - gamma_j`` by turns
-    over rows and columns (A. R. Curtis and J. K. Reid, J. Inst. Maths Applics 10 (1972) 118):
-    a row or column in another unit moves its own exponent and nothing else.
+    ``array * 2.0 ** -(rho[:, None] + gamma)`` has blocks of one size: rho and gamma fit the logs
+    of the blocks' largest entries, least squares over ``log2 |a_ij| - rho_i - gamma_j`` by turns
+    over rows and columns (A. R. Curtis and J. K. Reid, J. Inst. Maths Applics 10 (1972) 118). The
+    fit is leaf by leaf, since a unit belongs to a leaf, and begins in base units, so that it comes
+    to the same scales whatever units the matrix is written in. Powers of two round nothing.
     """
-    exponents, filled = _exponents(array)
-    rho = jnp.zeros(array.shape[0], exponents.dtype)
-    gamma = jnp.zeros(array.shape[1], exponents.dtype)
+    array = jax.lax.stop_gradient(array)
+    sizes = tuple(rows.sizes), tuple(cols.sizes)
+    return _fit(array, *sizes, np.log2(rows.unit_sizes), np.log2(cols.unit_sizes))
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _fit(
+    array: Any, row_sizes: tuple[int, ...], col_sizes: tuple[int, ...], above: Any, below: Any
+) -> tuple[Any, Any]:
+    """``above`` and ``below`` are the logs of the units' sizes: no constants of the program."""
+    largest = _largest(_largest(_size(array), row_sizes, 0), col_sizes, 1)
+    above, below = above.astype(largest.dtype), below.astype(largest.dtype)
+    filled = (largest > 0) & jnp.isfinite(largest)
+    logs = jnp.where(filled, jnp.log2(largest) + above[:, None] - below, 0)
     per_row, per_column = (jnp.maximum(filled.sum(axis=k), 1) for k in (1, 0))
-    for _ in range(sweeps):
-        rho = jnp.where(filled, exponents - gamma, 0).sum(axis=1) / per_row
-        gamma = jnp.where(filled, exponents - rho[:, None], 0).sum(axis=0) / per_column
-    r, c = (jnp.exp2(jnp.round(e)).astype(array.real.dtype) for e in (rho, gamma))
-    return array / r[:, None] / c, r, c
+    rho, gamma = jnp.zeros_like(above), jnp.zeros_like(below)
+    for _ in range(_SWEEPS):
+        rho = jnp.where(filled, logs - gamma, 0).sum(axis=1) / per_row
+        gamma = jnp.where(filled, logs - rho[:, None], 0).sum(axis=0) / per_column
+    return _spread(rho - above, row_sizes), _spread(gamma + below, col_sizes)
 
 
-def balance(array: Any, sweeps: int = 3) -> tuple[Any, Any]:
-    """``(balanced, d)`` with ``array = d[:, None] * balanced / d``: the same eigenvalues.
-
-    The exponents of d fit ``exponent(a_ij) = d_i - d_j`` as those of :func:`equilibrate` do.
-    """
-    exponents, filled = _exponents(array)
-    d = jnp.zeros(array.shape[0], exponents.dtype)
-    count = jnp.maximum(filled.sum(axis=0) + filled.sum(axis=1), 1)
-    for _ in range(sweeps):
-        by_row = jnp.where(filled, exponents + d, 0).sum(axis=1)
-        by_column = jnp.where(filled, exponents - d[:, None], 0).sum(axis=0)
-        d = (by_row - by_column) / count
-    d = jnp.exp2(jnp.round(d - d.mean())).astype(array.real.dtype)
-    return array / d[:, None] * d, d
+def power_of_two(exponent: Any) -> Any:
+    """Two to the power of whole numbers, exactly: ``exp2`` is off by a rounding."""
+    return jnp.ldexp(jnp.ones_like(exponent), exponent.astype(int))
 
 
 def column_norms(array: Any) -> Any:
     """The length of each column, one where it is zero."""
     # by the largest entry first: a square must not overflow because of a unit
+    array = jax.lax.stop_gradient(array)
     largest = jnp.max(jnp.abs(array), axis=0, initial=0.0)
     largest = jnp.where(largest == 0, 1, largest)
-    return largest * jnp.where(largest == 0, 1, jnp.linalg.norm(array / largest, axis=0))
+    norms = jnp.linalg.norm(array / largest, axis=0)
+    return largest * jnp.where(norms == 0, 1, norms)
 
 
-def _exponents(array: Any) -> tuple[Any, Any]:
-    """The binary exponents of the entries, and where an entry is not zero."""
-    array = jax.lax.stop_gradient(array)
-    size = jnp.abs(array)
-    filled = (size != 0) & jnp.isfinite(size)
-    _, exponents = jnp.frexp(jnp.where(filled, size, 1))
-    return exponents.astype(size.dtype), filled
+def _size(array: Any) -> Any:
+    """How large the entries are; of a complex one the larger part, which is cheaper than both."""
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        return jnp.maximum(jnp.abs(array.real), jnp.abs(array.imag))
+    return jnp.abs(array)
+
+
+def _largest(size: Any, lengths: Sequence[int], axis: int) -> Any:
+    """The largest entry of each leaf along an axis; leaves of one length are one reduction."""
+    found, start = [], 0
+    for length, run in itertools.groupby(lengths):
+        count = len(list(run))
+        stop = start + count * length
+        leaves = jax.lax.slice_in_dim(size, start, stop, axis=axis)
+        shape = (*size.shape[:axis], count, length, *size.shape[axis + 1 :])
+        found.append(jnp.max(leaves.reshape(shape), axis=axis + 1, initial=0))
+        start = stop
+    return jnp.concatenate(found, axis=axis) if found else size
+
+
+def _spread(exponent: Any, lengths: Sequence[int]) -> Any:
+    """A rounded exponent for each entry, of those for each leaf."""
+    leaf_of_entry = np.repeat(np.arange(len(lengths)), lengths)
+    return jnp.round(exponent)[leaf_of_entry]

@@ -1,75 +1,72 @@
 """What a person sees of a matrix: a table of blocks in a terminal, HTML in a notebook.
 
-Owns: text and HTML of :class:`UnitMatrix`, and its data frame. Never touches: its entries.
+Owns: text, HTML and data frame of magnitudes along two axes. Never touches: the class, algebra.
 """
 
 from __future__ import annotations
 
 import html
-from typing import Any, Protocol
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
 
+import jax
 import numpy as np
 from jax.experimental.sparse import BCOO
 
 from unitjac._errors import has_tracer
+from unitjac._quantity import is_one, unit_product
 from unitjac._unit_text import UnitTexts
 
 from ._axis import Axis
+from ._entries import dense
 
 _MOST_BLOCKS = 24
 _MOST_ENTRIES = 400
 _TEXTS = UnitTexts()
 
 
-class Shown(Protocol):
-    """What is needed of a matrix to show it."""
-
-    array: Any
-    rows: Axis
-    cols: Axis
-
-    @property
-    def dense(self) -> Any:
-        """The magnitudes as one dense array."""
-        ...
-
-
-def as_text(matrix: Shown) -> str:
+def as_text(array: Any, rows: Axis, cols: Axis) -> str:
     """A line, and a table of blocks with labels, shapes, units and the range of values."""
-    head = f"UnitMatrix {matrix.rows.size} x {matrix.cols.size}, {matrix.array.dtype}"
-    if isinstance(matrix.array, BCOO):
-        head += f", BCOO with {matrix.array.nse} entries"
-    blocks = _blocks(matrix)
-    rows = [("row", "column", "shape", "unit", "values"), *blocks[:_MOST_BLOCKS]]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    head = f"UnitMatrix {rows.size} x {cols.size}, {array.dtype}"
+    if isinstance(array, BCOO):
+        head += f", BCOO with {array.nse:,} entries"
+    if array.ndim > 2:
+        head += f", a batch of {' x '.join(map(str, array.shape[:-2]))}"
     lines = [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        ("row", "column", "shape", "unit", "values"),
+        *itertools.islice(_blocks(array, rows, cols), _MOST_BLOCKS),
     ]
-    more = len(blocks) - _MOST_BLOCKS
-    return "\n".join([head, *lines, *([f"... and {more:,} blocks more"] if more > 0 else [])])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = [
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    more = len(rows.units) * len(cols.units) - _MOST_BLOCKS
+    return "\n".join([head, *table, *([f"... and {more:,} blocks more"] if more > 0 else [])])
 
 
-def as_html(matrix: Shown) -> str:
+def as_html(array: Any, rows: Axis, cols: Axis) -> str:
     """Values with labels and units where the matrix is small, else the table of blocks."""
-    if has_tracer(matrix.array) or matrix.rows.size * matrix.cols.size > _MOST_ENTRIES:
-        return f"<pre>{html.escape(as_text(matrix))}</pre>"
-    array = np.asarray(matrix.dense)
-    row_texts, col_texts = _entry_texts(matrix.rows), _entry_texts(matrix.cols)
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in col_texts)
+    if not _is_known(array) or array.ndim > 2 or rows.size * cols.size > _MOST_ENTRIES:
+        return f"<pre>{html.escape(as_text(array, rows, cols))}</pre>"
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in _entry_texts(cols))
     body = "".join(
         f"<tr><th style='text-align:left'>{html.escape(text)}</th>"
         + "".join(f"<td>{_number(value)}</td>" for value in line)
         + "</tr>"
-        for text, line in zip(row_texts, array, strict=True)
+        for text, line in zip(_entry_texts(rows), np.asarray(dense(array)), strict=True)
     )
-    caption = f"UnitMatrix {matrix.rows.size} x {matrix.cols.size}: row unit / column unit"
+    caption = f"UnitMatrix {rows.size} x {cols.size}: row unit / column unit"
     return (
         f"<table><caption>{caption}</caption>"
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 
-def as_frame(matrix: Shown) -> Any:
+def as_frame(array: Any, rows: Axis, cols: Axis) -> Any:
     """A data frame with labelled rows and columns."""
     try:
         import pandas as pd
@@ -78,25 +75,63 @@ def as_frame(matrix: Shown) -> Any:
             "to_pandas needs pandas, which is not installed. Type: pip install 'unitjac[pandas]'"
         ) from error
     return pd.DataFrame(
-        np.asarray(matrix.dense),
-        index=pd.MultiIndex.from_arrays(_labels_and_units(matrix.rows), names=("row", "unit")),
-        columns=pd.MultiIndex.from_arrays(_labels_and_units(matrix.cols), names=("column", "unit")),
+        np.asarray(dense(array)),
+        index=pd.MultiIndex.from_arrays(_labels_and_units(rows), names=("row", "unit")),
+        columns=pd.MultiIndex.from_arrays(_labels_and_units(cols), names=("column", "unit")),
     )
 
 
-def _blocks(matrix: Shown) -> list[tuple[str, ...]]:
-    known = not has_tracer(matrix.array)
-    array = np.asarray(matrix.dense) if known else None
-    found = []
-    for i, row in enumerate(matrix.rows.labels):
-        for j, col in enumerate(matrix.cols.labels):
-            shape = matrix.rows.shapes[i] + matrix.cols.shapes[j]
-            unit = _TEXTS.as_written(matrix.rows.units[i], matrix.cols.units[j])
-            values = "traced"
-            if array is not None:
-                values = _range(array[..., matrix.rows.spans[i], matrix.cols.spans[j]])
-            found.append((row or ".", col or ".", str(shape), unit or "1", values))
-    return found
+def entry_unit_text(rows: Axis, i: int, cols: Axis, j: int) -> str:
+    """The unit of a block as a person writes it: ``1/ms``, ``mV``, ``1`` where there is none.
+
+    Entries of a covariance are in ``nS*mV``, which the unit library calls pA: right, and it hides
+    the two factors.
+    """
+    text = _TEXTS.as_written(rows.units[i], cols.units[j])
+    if _are_reciprocal(rows, cols):
+        factors = [_TEXTS.as_written(rows.units[k], None) for k in (i, j)]
+        if re.fullmatch(r"[^*/^]+", text) and text not in factors:
+            return "*".join(f"({factor})" if "/" in factor else factor for factor in factors)
+    return text or "1"
+
+
+@lru_cache
+def _are_reciprocal(rows: Axis, cols: Axis) -> bool:
+    """Whether columns are in one over the row units, as those of a covariance are."""
+    return rows.lies_like(cols) and all(
+        is_one(unit_product(r, c)) for r, c in zip(rows.units, cols.units, strict=True)
+    )
+
+
+def _blocks(array: Any, rows: Axis, cols: Axis) -> Iterator[tuple[str, ...]]:
+    range_of = _ranges(array)
+    for i, row in enumerate(rows.labels):
+        for j, col in enumerate(cols.labels):
+            unit = entry_unit_text(rows, i, cols, j)
+            shape, values = rows.shapes[i] + cols.shapes[j], range_of(rows.spans[i], cols.spans[j])
+            yield row or ".", col or ".", str(shape), unit, values
+
+
+def _ranges(array: Any) -> Callable[[slice, slice], str]:
+    """What gives the range of values of a block in words."""
+    if not _is_known(array):
+        return lambda rows, cols: "traced"
+    if not isinstance(array, BCOO):
+        values = np.asarray(array)
+        return lambda rows, cols: _range(values[..., rows, cols])
+    # without a dense copy, which may not fit
+    stored, (i, j) = np.asarray(array.data), np.moveaxis(np.asarray(array.indices), -1, 0)
+    return lambda rows, cols: _stored_text(
+        stored[(rows.start <= i) & (i < rows.stop) & (cols.start <= j) & (j < cols.stop)]
+    )
+
+
+def _is_known(array: Any) -> bool:
+    return isinstance(array, jax.Array | np.ndarray | BCOO) and not has_tracer(array)
+
+
+def _stored_text(values: np.ndarray) -> str:
+    return f"{values.size:,} stored, {_range(values)}" if values.size else "none stored"
 
 
 def _range(values: np.ndarray) -> str:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import jax.numpy as jnp
+import numpy as np
 
-from unitjac._quantity import attach_block, unit_product
+from unitjac._quantity import Unit, attach_block, unit_product
 
 from ._axis import Axis
-from ._matrix import UnitMatrix, scaled
-from ._scaling import balance
-from ._solve import diagonal_unit
+from ._entries import scaled
+from ._form import diagonal_unit
+from ._matrix import UnitMatrix
 
 
 def eig(matrix: UnitMatrix) -> tuple[Any, UnitMatrix]:
@@ -36,8 +37,8 @@ def eig(matrix: UnitMatrix) -> tuple[Any, UnitMatrix]:
     values : Quantity or array of shape (n,)
         Complex, in row unit over column unit.
     vectors : UnitMatrix
-        Column k is a direction in the state space that belongs to value k; its length has no
-        meaning, since lengths in other units are no multiples of each other.
+        Column k is the direction in the state space that belongs to value k. Its length has no
+        meaning beyond that it is one where all is written in base units.
 
     Raises
     ------
@@ -46,8 +47,8 @@ def eig(matrix: UnitMatrix) -> tuple[Any, UnitMatrix]:
 
     Notes
     -----
-    The matrix is balanced by powers of two that are taken from itself, so that the values do not
-    depend on the units. CPU only, as :func:`jax.numpy.linalg.eig`.
+    The eigenvalues are those of the matrix in base units, which LAPACK balances by powers of two
+    before it begins, so that neither values nor vectors depend on the units that it is written in.
 
     Examples
     --------
@@ -60,10 +61,11 @@ def eig(matrix: UnitMatrix) -> tuple[Any, UnitMatrix]:
     >>> sorted(values.to_decimal(u.ms**-1).real.tolist())
     [-2.0, -1.0]
     """
-    balanced, d, unit = _balanced(matrix, "eig")
-    values, vectors = jnp.linalg.eig(balanced)
+    array, base, unit = _in_base_units(matrix, "eig")
+    values, vectors = jnp.linalg.eig(array)
     modes = Axis.of([jnp.zeros(matrix.cols.size)])
-    return attach_block(values, unit), UnitMatrix(vectors * d[:, None], matrix.cols, modes)
+    vectors = scaled(vectors, 1 / base, np.ones(matrix.cols.size))
+    return attach_block(values, unit), UnitMatrix(vectors, matrix.cols, modes)
 
 
 def eigvals(matrix: UnitMatrix) -> Any:
@@ -82,9 +84,17 @@ def eigvals(matrix: UnitMatrix) -> Any:
     ------
     ValueError
         As :func:`eig`.
+
+    Examples
+    --------
+    >>> import brainunit as u, jax.numpy as jnp
+    >>> from unitjac.linalg import UnitMatrix, eigvals
+    >>> V = 1.0 * u.mV
+    >>> eigvals(UnitMatrix(jnp.array([[-0.1]]), rows=V / u.ms, cols=V))[0].to_decimal(u.ms**-1)
+    Array(-0.1+0.j, dtype=complex64)
     """
-    balanced, _, unit = _balanced(matrix, "eigvals")
-    return attach_block(jnp.linalg.eigvals(balanced), unit)
+    array, _, unit = _in_base_units(matrix, "eigvals")
+    return attach_block(jnp.linalg.eigvals(array), unit)
 
 
 def svd(matrix: UnitMatrix) -> NoReturn:
@@ -139,10 +149,9 @@ def _refuse(name: str) -> NoReturn:
     )
 
 
-def _balanced(matrix: UnitMatrix, what: str) -> tuple[Any, Any, Any]:
-    """A balanced array with the same eigenvalues in one unit, the scales, and this unit."""
+def _in_base_units(matrix: UnitMatrix, what: str) -> tuple[Any, np.ndarray, Unit]:
+    """The array with the columns in base units, their sizes, and the unit of the eigenvalues."""
     unit = diagonal_unit(matrix, what)
     up = matrix.rows.factors([unit_product(unit, col) for col in matrix.cols.units])
-    array = scaled(matrix.dense, up, up * 0 + 1)
-    balanced, d = balance(array)
-    return balanced, d, unit
+    base = matrix.cols.spread(matrix.cols.unit_sizes)
+    return scaled(matrix.dense, up * base, 1 / base), base, unit
