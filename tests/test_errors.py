@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from helpers import AUTO, FWD, REV, Transform, eager_and_compiled, q, unchanged
 
+import unitjac
 from unitjac import State, jacfwd, jacobian, jacrev
 
 
@@ -399,3 +400,8 @@ def test_error_of_the_function_itself_comes_through_as_it_is():
             transform(fun)(3.0)
         with pytest.raises(TypeError, match="missing 1 required positional argument: 'y'"):
             transform(lambda x, y: x * y)(3.0)
+
+
+def test_name_that_the_package_has_not():
+    with pytest.raises(AttributeError, match=r"^module 'unitjac' has no attribute 'jacref'"):
+        _ = unitjac.jacref

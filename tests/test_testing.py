@@ -58,15 +58,20 @@ UNLIKE = (
         "number",
         {"V": q([[1.0, 2.0]], u.mV)},
         {"V": q([[1.0, 2.5]], u.mV)},
-        match=r"^leaf\['V'\]\[0, 1\]: 2 mV, expected 2\.5 mV; they differ by 0\.5, allowed are 2\.5e-06 "
-        r"\(1 of 2 entries differ\)$",
+        match=r"^leaf\['V'\]\[0, 1\]: 2 mV, expected 2\.5 mV; they differ by 0\.5, allowed are "
+        r"2\.5e-06 \(1 of 2 entries differ\)$",
     ),
     Unlike(
         "dimension", q(1.0, u.mV), q(1.0, u.ms), match="^leaf is in mV, .* ms: another dimension$"
     ),
     Unlike("unit and none", q(1.0, u.mV), 1.0, match="^leaf is in mV, .* 1: another dimension$"),
     Unlike("scale", q(1.0, u.volt), q(1.0, u.mV), match="^leaf: 1000 mV, .* they differ by 999"),
-    Unlike("shape", q([1.0], u.mV), q(1.0, u.mV), match=r"^leaf has .*\(1,\), .*\(\)"),
+    Unlike(
+        "shape",
+        q([1.0], u.mV),
+        q(1.0, u.mV),
+        match=r"^leaf has shape \(1,\), but shape \(\) was expected",
+    ),
     Unlike("tree", {"a": 1.0}, {"b": 1.0}, match=r"^the trees differ: .*'a'.* is not .*'b'"),
     Unlike("None", None, 1.0, match="^the trees differ: "),
     Unlike(
@@ -82,7 +87,7 @@ UNLIKE = (
         "beside nan", q([1.0, np.nan], u.mV), q([1.1, np.nan], u.mV), match=r"^leaf\[0\]: 1 mV, "
     ),
     Unlike("text", {"a": "one"}, {"a": "two"}, match=r"^leaf\['a'\] is 'one', .*'two'"),
-    Unlike("text and number", "one", 1.0, match=r"^leaf is 'one', .*1\.0"),
+    Unlike("text and number", "one", 1.0, match=r"^leaf is 'one', but 1\.0 was expected"),
     Unlike("float0 and number", FLOAT0, jnp.zeros(2), match="^leaf is .*float0.*, "),
     Unlike("shape of float0", FLOAT0, FLOAT0[:1], match="^leaf (is|has) "),
 )
@@ -168,7 +173,7 @@ def test_right_derivatives_pass(right):
     check_jacobian(right.fun, right.args, **right.options)
 
 
-@pytest.mark.parametrize("model", MODELS[3::15], ids=lambda m: m.name)
+@pytest.mark.parametrize("model", MODELS[3::20], ids=lambda m: m.name)
 def test_physical_models_pass_however_their_parameters_are_written(model):
     for parameters in (model.quantities(), rewritten(model)):
         check_jacobian(model, (parameters,))
@@ -277,8 +282,8 @@ def test_modes_that_disagree_are_caught_before_differences():
     check_jacobian(lambda x: fun(x / u.mV), (q(3.0, u.mV),), modes=("fwd",))
 
 
-SCALES = (1e-9, 1e-3, 1.0, 1e3, 1e9)
-UNITS = {1e-9: u.nvolt, 1e-3: u.mV, 1.0: u.volt, 1e3: u.parse_unit("kV"), 1e9: u.parse_unit("GV")}
+SCALES = (1e-9, 1.0, 1e9)
+UNITS = {1e-9: u.nvolt, 1.0: u.volt, 1e9: u.parse_unit("GV")}
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -301,7 +306,7 @@ def test_verdict_does_not_depend_on_the_unit_in_which_an_input_is_written(scale,
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("out", [u.nvolt, u.volt, u.parse_unit("GV")], ids=str)
+@pytest.mark.parametrize("out", [u.nvolt, u.parse_unit("GV")], ids=str)
 def test_noise_is_allowed_in_the_unit_of_the_block(scale, out):
     # mV against GV: the block has no dimension, and is scaled to the number one
     with jax.enable_x64(True):

@@ -129,6 +129,8 @@ def rescale(magnitude: Any, unit: Unit) -> Any:
     if is_one(unit):
         return magnitude
     dtype = dtype_of(magnitude)
+    if not jnp.issubdtype(dtype, jnp.inexact):
+        dtype = jnp.result_type(float)  # a scale would cut whole numbers
     wide = jnp.promote_types(dtype, jnp.float32)
     result = jnp.asarray(magnitude, wide)
     for k, factor in enumerate(scale_steps(unit, wide)):

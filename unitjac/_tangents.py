@@ -185,7 +185,8 @@ def _match(tree: Any, like: Stripped, what: str, whose: str) -> Stripped:
 def _check_array(magnitude: Any, label: str) -> None:
     if not is_arraylike(magnitude):
         raise TypeError(
-            f"{label} must be an array, a number or a quantity, got {array_text(magnitude)}."
+            f"{label} must be an array, a number or a quantity, got {array_text(magnitude)}. Give "
+            "one of the shape and unit that belong there."
         )
 
 

@@ -29,6 +29,8 @@ from ._quantity import (
 )
 from ._state import StateTrace
 from ._traced import check_used
+from .linalg import UnitMatrix
+from .linalg._form import rewritten
 
 __all__ = ["assert_close", "check_jacobian"]
 
@@ -41,7 +43,8 @@ _STEP = _EPS ** (1 / 5)
 def assert_close(actual: Any, expected: Any, *, rtol: float = 1e-6, atol: float = 0.0) -> None:
     """Raise unless two trees of arrays and quantities are physically equal.
 
-    Units of one dimension are converted, so that 1 V equals 1000 mV. The tolerances are relative
+    Units of one dimension are converted, so that 1 V equals 1000 mV; matrices with units are
+    compared block by block. The tolerances are relative
     to the largest entry of each leaf, so that no choice of units changes the verdict.
 
     Parameters
@@ -64,12 +67,30 @@ def assert_close(actual: Any, expected: Any, *, rtol: float = 1e-6, atol: float 
     >>> from unitjac.testing import assert_close
     >>> assert_close({"V": 0.001 * u.volt}, {"V": 1.0 * u.mV})
     """
+    actual, expected = _blockwise(actual, expected)
     mine, theirs = strip(actual), strip(expected)
     if mine.treedef != theirs.treedef:
         raise AssertionError(f"the trees differ: {mine.treedef} is not {theirs.treedef}")
     leaves = zip(theirs.paths, *map(_leaves, (actual, expected)), strict=True)
     for path, a, b in leaves:
         _compare(a, b, path_text("leaf", path), rtol, atol)
+
+
+def _blockwise(actual: Any, expected: Any) -> tuple[Any, Any]:
+    """Both trees with the blocks of each matrix in its place, written in the same units."""
+
+    def is_matrix(leaf: Any) -> bool:
+        return isinstance(leaf, UnitMatrix)
+
+    found, structure = jax.tree.flatten(actual, is_leaf=lambda x: is_matrix(x) or is_quantity(x))
+    wanted, other = jax.tree.flatten(expected, is_leaf=lambda x: is_matrix(x) or is_quantity(x))
+    if structure != other or not any(map(is_matrix, wanted)):
+        return actual, expected
+    for k, (a, b) in enumerate(zip(found, wanted, strict=True)):
+        if is_matrix(a) and is_matrix(b):
+            found[k] = UnitMatrix(rewritten(a, b.rows, b.cols), b.rows, b.cols).blocks()
+            wanted[k] = b.blocks()
+    return structure.unflatten(found), structure.unflatten(wanted)
 
 
 def _leaves(tree: Any) -> list[Any]:
@@ -291,7 +312,7 @@ def _compare(actual: Any, expected: Any, label: str, rtol: float, atol: Any) -> 
     (a, mine), (b, theirs) = _split(actual), _split(expected)
     if not (_is_numeric(a) and _is_numeric(b)):
         if not (type(a) is type(b) and np.shape(a) == np.shape(b) and np.all(a == b)):
-            raise AssertionError(f"{label} is {a!r}, expected {b!r}")
+            raise AssertionError(f"{label} is {a!r}, but {b!r} was expected")
         return
     ratio = unit_ratio(mine, theirs)
     if not is_dimensionless(ratio):
@@ -300,7 +321,7 @@ def _compare(actual: Any, expected: Any, label: str, rtol: float, atol: Any) -> 
         )
     a, b, unit = np.asarray(rescale(a, ratio)), np.asarray(b), unit_text(theirs)
     if a.shape != b.shape:
-        raise AssertionError(f"{label} has shape {a.shape}, expected {b.shape}")
+        raise AssertionError(f"{label} has shape {a.shape}, but shape {b.shape} was expected")
     finite = np.isfinite(a) & np.isfinite(b)
     distance = np.abs(np.where(finite, a, 0) - np.where(finite, b, 0))
     allowed = rtol * np.max(np.abs(b), initial=0.0, where=np.isfinite(b)) + atol

@@ -62,8 +62,10 @@ class Stacks(NamedTuple):
         if not self.stacks:
             return jnp.zeros((m, n))
         if self.mode == "fwd":
-            return jnp.concatenate([stack.reshape(-1, n) for stack in self.stacks], axis=0)
-        return jnp.concatenate([stack.reshape(m, -1) for stack in self.stacks], axis=1)
+            pairs = zip(self.stacks, sizes(self.outputs), strict=True)
+            return jnp.concatenate([stack.reshape(k, n) for stack, k in pairs], axis=0)
+        pairs = zip(self.stacks, sizes(self.inputs), strict=True)
+        return jnp.concatenate([stack.reshape(m, k) for stack, k in pairs], axis=1)
 
 
 def jacobian(fun: Pure, leaves: list[Any], mode: Modes, sweep: Sweep = WHOLE) -> Stacks:

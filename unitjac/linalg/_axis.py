@@ -149,10 +149,15 @@ class Axis:
         """The tree that a vector in this axis' units stands for; further axes stay at the end."""
         rest = vector.shape[1:]
         leaves = [
-            attach(vector[span].reshape(shape + rest), unit)
-            for span, shape, unit in zip(self.spans, self.shapes, self.units, strict=True)
+            attach(part.reshape(shape + rest), unit)
+            for part, shape, unit in zip(self.cut(vector), self.shapes, self.units, strict=True)
         ]
         return self.treedef.unflatten(leaves)
+
+    def cut(self, array: Any, axis: int = 0) -> list[Any]:
+        """One axis of ``array`` in pieces of the leaves' sizes."""
+        # one split for all, since eager slices are slow
+        return jnp.split(array, self.offsets[1:-1], axis=axis) if self.units else []
 
     def with_units(self, units: Sequence[Unit | None]) -> Axis:
         """The same leaves in other units."""

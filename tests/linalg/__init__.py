@@ -1,0 +1,1 @@
+"""Tests of matrices with units."""

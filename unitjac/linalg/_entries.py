@@ -1,0 +1,81 @@
+"""The magnitudes of a matrix, one dense array or a BCOO.
+
+Owns: the few operations in which the two forms differ. Never touches: units, trees.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental.sparse import BCOO
+
+from unitjac._errors import array_text
+
+from ._axis import inexact
+
+
+def as_entries(array: Any) -> Any:
+    """An array or a BCOO of two dimensions, in a floating or complex dtype.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer dimensions, or a BCOO has batched or dense ones.
+    """
+    if isinstance(array, BCOO):
+        if array.ndim != 2 or array.n_batch or array.n_dense:
+            raise ValueError(
+                "a BCOO of two sparse dimensions was expected, got one of shape "
+                f"{tuple(array.shape)} with {array.n_batch} batched and {array.n_dense} dense "
+                "dimensions. For a batch write jax.vmap around the function that makes the matrix."
+            )
+        return BCOO((inexact(array.data), array.indices), shape=array.shape)
+    array = inexact(array)
+    if array.ndim != 2:
+        raise ValueError(
+            f"an array of two dimensions was expected, got {array_text(array)}. For a batch write "
+            "jax.vmap around the function that makes the matrix."
+        )
+    return array
+
+
+def dense(array: Any) -> jax.Array:
+    """One dense array."""
+    return array.todense() if isinstance(array, BCOO) else array
+
+
+def scaled(array: Any, up: Any, down: Any) -> Any:
+    """``array`` with its rows multiplied by ``up`` and its columns by ``down``."""
+    if all(isinstance(factor, np.ndarray) and np.all(factor == 1) for factor in (up, down)):
+        return array
+    dtype = array.dtype
+    # 16 bits hold few of the scales of units, and 32 bits all but the product of two
+    wide = jnp.promote_types(dtype, jnp.float32)
+    up, down = (jnp.asarray(factor, jnp.finfo(wide).dtype) for factor in (up, down))
+    if isinstance(array, BCOO):
+        factor = up[array.indices[..., 0]] * down[array.indices[..., 1]]
+        return BCOO(((array.data * factor).astype(dtype), array.indices), shape=array.shape)
+    return (array * (up[:, None] * down)).astype(dtype)
+
+
+def diagonal(array: Any) -> jax.Array:
+    """The entries (i, i)."""
+    if not isinstance(array, BCOO):
+        return jnp.diagonal(array)
+    row, column = array.indices[..., 0], array.indices[..., 1]
+    found = jnp.where(row == column, array.data, 0)
+    return jnp.zeros(min(array.shape), array.dtype).at[row].add(found, mode="drop")
+
+
+def part(array: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
+    """Some rows and columns; a BCOO stays one where both are without gaps."""
+    if _without_gaps(rows) and _without_gaps(columns):
+        return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return dense(array)[np.ix_(rows, columns)]
+
+
+def _without_gaps(positions: np.ndarray) -> bool:
+    return bool(positions.size) and bool(np.all(np.diff(positions) == 1))

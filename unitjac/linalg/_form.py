@@ -1,0 +1,164 @@
+"""In which units one and the same matrix can be written, and what its units have to be for what.
+
+Owns: the change from row and column units to others, units that mirror, the one unit of a
+diagonal. Never touches: the class, factorizations.
+
+Entry (i, j) is in row unit i over column unit j, so that rows and columns can be multiplied by one
+common unit without a change of any entry. Two matrices agree where their entries do, whatever
+this common unit is in each.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from unitjac._quantity import (
+    UNITLESS,
+    Unit,
+    same_dimension,
+    unit_product,
+    unit_ratio,
+)
+
+from ._axis import Axis, common_unit, odd_one
+from ._entries import scaled
+from ._show import entry_unit_text
+
+
+class Written(Protocol):
+    """What is needed here of a matrix."""
+
+    @property
+    def array(self) -> Any:
+        """The magnitudes."""
+        ...
+
+    @property
+    def rows(self) -> Axis:
+        """Its rows."""
+        ...
+
+    @property
+    def cols(self) -> Axis:
+        """Its columns."""
+        ...
+
+
+class Mirrored(NamedTuple):
+    """A symmetric matrix in units in which its numbers are symmetric too.
+
+    Entry (i, j) of ``array`` is in ``root`` unit i times ``root`` unit j. The numbers are those of
+    the matrix with its columns multiplied by ``factors``.
+    """
+
+    array: Any
+    root: Axis
+    factors: np.ndarray
+
+
+def rewritten(matrix: Written, rows: Axis, cols: Axis) -> Any:
+    """The magnitudes that ``matrix`` has where rows and columns are in other units.
+
+    Raises
+    ------
+    ValueError
+        If a block has another shape or dimension.
+    """
+    if not (matrix.rows.lies_like(rows) and matrix.cols.lies_like(cols)):
+        raise ValueError(
+            f"the matrices have other leaves: {matrix.rows.shapes} by {matrix.cols.shapes}, and "
+            f"{rows.shapes} by {cols.shapes}."
+        )
+    up = [unit_ratio(mine, new) for mine, new in zip(matrix.rows.units, rows.units, strict=True)]
+    down = [unit_ratio(mine, new) for mine, new in zip(matrix.cols.units, cols.units, strict=True)]
+    if up and down:
+        # all of them are the common unit of rows and columns, which changes no entry
+        first_column, first_row = (
+            ((i, 0) for i in range(len(up))),
+            ((0, j) for j in range(len(down))),
+        )
+        for i, j in (*first_column, *first_row):
+            if not same_dimension(up[i], down[j]):
+                raise ValueError(
+                    f"block ({rows.labels[i]}, {cols.labels[j]}) is in "
+                    f"{entry_unit_text(matrix.rows, i, matrix.cols, j)}, expected "
+                    f"{entry_unit_text(rows, i, cols, j)} or another unit of its dimension."
+                )
+    common = common_unit([*up, *down])
+    ups, downs = ([unit_ratio(unit, common).magnitude for unit in side] for side in (up, down))
+    return scaled(matrix.array, rows.spread(ups), 1 / cols.spread(downs))
+
+
+def mirrored(matrix: Written) -> Mirrored:
+    """A symmetric matrix in symmetric units.
+
+    Raises
+    ------
+    ValueError
+        If rows and columns have other leaves, or the units do not mirror.
+    """
+    rows, cols = matrix.rows, matrix.cols
+    if not rows.lies_like(cols):
+        raise ValueError(
+            f"a symmetric matrix has rows and columns with the same leaves, got {rows.shapes} and "
+            f"{cols.shapes}."
+        )
+    # entry (i, j) has the unit of (j, i) where row unit times column unit is one for all leaves
+    products = [unit_product(r, c) for r, c in zip(rows.units, cols.units, strict=True)]
+    k = odd_one(products)
+    if k is not None:
+        raise ValueError(
+            f"the units do not mirror: block ({rows.labels[0]}, {cols.labels[k]}) is in "
+            f"{entry_unit_text(rows, 0, cols, k)}, block ({rows.labels[k]}, {cols.labels[0]}) is "
+            f"in {entry_unit_text(rows, k, cols, 0)}. A symmetric matrix (a covariance, a Hessian) "
+            "has the same unit in both."
+        )
+    common = common_unit(products)
+    factors = cols.spread([unit_ratio(common, product).magnitude for product in products])
+    root = rows if common is None else rows.times(power(common, -0.5))
+    return Mirrored(scaled(matrix.array, np.ones(rows.size), factors), root, factors)
+
+
+def diagonal_unit(matrix: Written, what: str) -> Unit:
+    """The one unit that row unit over column unit is for all leaves.
+
+    Raises
+    ------
+    ValueError
+        If rows and columns have other leaves, or the units differ.
+    """
+    rows, cols = matrix.rows, matrix.cols
+    if not rows.lies_like(cols):
+        raise ValueError(
+            f"{what} wants rows and columns with the same leaves, got {rows.shapes} and "
+            f"{cols.shapes}."
+        )
+    ratios = [unit_ratio(r, c) for r, c in zip(rows.units, cols.units, strict=True)]
+    k = odd_one(ratios)
+    if k is not None:
+        raise ValueError(
+            f"{what} is defined where row unit over column unit is one and the same for all "
+            f"leaves: it is {entry_unit_text(rows, 0, cols, 0)} for {rows.labels[0]!r} and "
+            f"{entry_unit_text(rows, k, cols, k)} for {rows.labels[k]!r}. For a plain matrix write "
+            "A.scaled(rows=typical_outputs, cols=typical_inputs)."
+        )
+    return ratios[0] if ratios else UNITLESS
+
+
+def check_square(matrix: Written, what: str) -> None:
+    """Raise a ValueError where there are not as many rows as columns."""
+    m, n = matrix.rows.size, matrix.cols.size
+    if m != n:
+        raise ValueError(
+            f"{what} wants a square matrix, got {m} rows and {n} columns. For the x that makes "
+            "A @ x - b least write lstsq(A, b)."
+        )
+
+
+def power(unit: Unit | None, exponent: float) -> Unit:
+    """A power of a unit."""
+    found = (unit or UNITLESS) ** exponent
+    assert isinstance(found, Unit)  # brainunit's signature allows for a quantity here
+    return found
