@@ -29,7 +29,7 @@ def run() -> None:
 
 
 def tall(x):
-    """The shapes of JAX's issue 215, from (10, 2) to (10, 128, 16): entry by entry after a spread."""
+    """The shapes of JAX's issue 215, (10, 2) to (10, 128, 16): entry by entry after a spread."""
     rates = jnp.linspace(0.1, 1.0, 128 * 16 * 2).reshape(128, 16, 2)
     return jnp.sin(jnp.tanh(x[:, None, None, :] * rates) * rates).sum(axis=-1)
 
