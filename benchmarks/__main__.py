@@ -2,10 +2,10 @@
 
 import sys
 
-from . import calls
+from . import big, calls
 from .report import console, machine
 
-SUITES = {"calls": calls.run}
+SUITES = {"calls": calls.run, "big": big.run}
 
 if __name__ == "__main__":
     console.print(machine())
