@@ -97,6 +97,17 @@ def test_quotients_are_short_and_brainunit_reads_them_back(
         assert u.parse_unit(text) == over / under
 
 
+@pytest.mark.parametrize("first", ["Hz", "1/s"])
+def test_an_equal_unit_with_another_name_does_not_lend_it(first: str) -> None:
+    # another denominator each time: no cache knows it from before
+    under = {"Hz": u.umole, "1/s": u.mmole}[first]
+    units = {"Hz": u.hertz / u.nA, "1/s": u.nA**-1 / u.second}
+    assert units["Hz"] == units["1/s"]
+    texts = {name: UnitTexts().quotient(units[name], under) for name in (first, "Hz", "1/s")}
+    assert "Hz" in texts["Hz"]
+    assert "Hz" not in texts["1/s"]
+
+
 @pytest.mark.parametrize(
     ("unit", "text"),
     [

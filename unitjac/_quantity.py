@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
 from typing import Any, NamedTuple
 
 import brainunit as u
@@ -71,7 +71,31 @@ def attach(magnitude: Any, unit: Unit | None) -> Any:
     return magnitude if unit is None else Quantity(magnitude, unit=unit)
 
 
-@lru_cache(maxsize=4096)
+def _spelled(unit: Unit | None) -> str | None:
+    return None if unit is None else unit.dispname
+
+
+def cached_as_written(
+    combine: Callable[[Unit | None, Unit | None], Unit],
+) -> Callable[[Unit | None, Unit | None], Unit]:
+    """Remember what two units make, by their names too.
+
+    Hz and 1/s are equal, and a cache that took one for the other would show a user the name that
+    somebody else wrote first.
+    """
+
+    @lru_cache(maxsize=4096)
+    def known(one: Unit | None, other: Unit | None, names: tuple[str | None, str | None]) -> Unit:
+        return combine(one, other)
+
+    @wraps(combine)
+    def combined(one: Unit | None, other: Unit | None) -> Unit:
+        return known(one, other, (_spelled(one), _spelled(other)))
+
+    return combined
+
+
+@cached_as_written
 def unit_ratio(out_unit: Unit | None, in_unit: Unit | None) -> Unit:
     """The unit of a derivative: that of the output over that of the input."""
     if in_unit is None or is_one(in_unit):
@@ -82,7 +106,7 @@ def unit_ratio(out_unit: Unit | None, in_unit: Unit | None) -> Unit:
     return ratio
 
 
-@lru_cache(maxsize=4096)
+@cached_as_written
 def unit_product(one: Unit | None, other: Unit | None) -> Unit:
     """The unit of a product."""
     if is_one(one) or is_one(other):  # brainunit writes 1/mV times one in base units

@@ -492,11 +492,6 @@ def test_abstract_evaluation():
     assert (shape.shape, shape.dtype) == ((3, 4), jnp.float32)
 
 
-def test_no_tracer_leaks():
-    with jax.checking_leaks():
-        jax.jit(lambda J: (J.T, J @ INPUTS, J["I", "t"]))(jacobian())
-
-
 # Edges
 
 
