@@ -37,6 +37,7 @@ FLOORS = {
     "_transform": 3,
     "_uncut": 3,
     "linalg": 4,
+    "sparse": 4,
     "models": 5,
     "sensitivity": 5,
     "testing": 5,

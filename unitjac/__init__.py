@@ -3,6 +3,8 @@
 Owns: the public names. Never touches: anything; it only gathers what the modules define.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._check_units import check_units
 from ._errors import UnitsDroppedWarning
 from ._gradient import grad, value_and_grad, vector_grad
@@ -12,6 +14,9 @@ from ._linear import jvp, linear_transpose, linearize, vjp
 from ._plan import Plan
 from ._state import State
 from ._transform import GradientTransform
+
+if TYPE_CHECKING:
+    from .sparse import sparse_hessian, sparse_jacobian
 
 __version__ = "0.1.0"
 
@@ -30,7 +35,17 @@ __all__ = [
     "jvp",
     "linear_transpose",
     "linearize",
+    "sparse_hessian",
+    "sparse_jacobian",
     "value_and_grad",
     "vector_grad",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("sparse_hessian", "sparse_jacobian"):  # linear algebra, which takes its time
+        from . import sparse
+
+        return getattr(sparse, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

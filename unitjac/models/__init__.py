@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from unitjac.models import hodgkin_huxley
+from unitjac.models import cable, hodgkin_huxley
 
-__all__ = ["BUILT_IN", "Model", "hodgkin_huxley"]
+__all__ = ["BUILT_IN", "Model", "cable", "hodgkin_huxley"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,13 @@ _MODELS = (
         point="First instant of a voltage clamp from -65 mV to -40 mV: the gates are still at rest",
         function=hodgkin_huxley.membrane,
         inputs=hodgkin_huxley.membrane_inputs,
+    ),
+    Model(
+        name="passive-cable",
+        summary="A passive cable with a sealed end (Rall 1959)",
+        point="A dendrite of half a millimetre, from its near end",
+        function=cable.constants,
+        inputs=cable.constants_inputs,
     ),
 )
 

@@ -1,0 +1,33 @@
+"""The rows or the columns of a sparse matrix, with what messages call each entry.
+
+Owns: :class:`Side`. Never touches: patterns, values.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from unitjac._inputs import Inputs
+from unitjac.linalg import Axis
+
+
+class Side(NamedTuple):
+    """The leaves along the rows or the columns, and a label for each: ``argument 0['V']``."""
+
+    axis: Axis
+    labels: list[str]
+
+    def place(self, k: int) -> str:
+        """What messages call the k-th entry: ``argument 0['V'][3]``."""
+        starts = np.concatenate([[0], np.cumsum(self.axis.sizes, dtype=int)])
+        leaf = int(np.searchsorted(starts, k, side="right")) - 1
+        index = np.unravel_index(k - starts[leaf], self.axis.shapes[leaf])
+        return self.labels[leaf] + (f"[{', '.join(map(str, index))}]" if index else "")
+
+
+def columns(inputs: Inputs) -> Side:
+    """The differentiated inputs: those of the states, the arguments, or the pair of both."""
+    parts = inputs.parts(lambda group: group.stripped.attach(group.stripped.magnitudes))
+    return Side(Axis.of(inputs.selection.pair(*parts)), inputs.labels)
