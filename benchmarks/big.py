@@ -5,10 +5,7 @@ Peak memory is that of a process of its own, above what the imports and the inpu
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 
 import brainunit as u
@@ -17,8 +14,9 @@ import jax.numpy as jnp
 
 import unitjac as uj
 
+from .own_process import best, dispatch, in_own_process, peak_above
 from .race import race
-from .report import rows, seconds_text, show
+from .report import bytes_text, rows, seconds_text, show
 
 
 def run() -> None:
@@ -45,14 +43,14 @@ ISSUE_215 = {
 
 def issue_215() -> None:
     """A function from (10, 2) to (10, 128, 16): 20,480 rows of 20 numbers."""
-    found = {name: _in_own_process("issue_215", name) for name in ISSUE_215}
+    found = {name: in_own_process(__name__, "issue_215", name) for name in ISSUE_215}
     base = found["jax.jacrev"]
     lines = [
         (
             name,
             seconds_text(one["seconds"]),
             f"{base['seconds'] / one['seconds']:.3g}",
-            f"{one['peak'] / 1e6:,.0f} MB",
+            bytes_text(one["peak"]),
             f"{base['peak'] / max(one['peak'], 1):.3g}",
         )
         for name, one in found.items()
@@ -64,7 +62,8 @@ def issue_215() -> None:
 def many_leaves() -> None:
     """60 scalar parameters against 60 outputs: 3,600 blocks."""
     found = {
-        name: _in_own_process("many_leaves", name) for name in ("unitjac.jacrev", "jax.jacrev")
+        name: in_own_process(__name__, "many_leaves", name)
+        for name in ("unitjac.jacrev", "jax.jacrev")
     }
     lines = [
         (name, seconds_text(one["first"]), seconds_text(one["second"]))
@@ -96,7 +95,9 @@ def tall_and_wide() -> None:
 
 def devices() -> None:
     """The same Jacobian on 1, 2 and 4 forced host devices."""
-    found = {count: _in_own_process("devices", str(count), devices=count) for count in (1, 2, 4)}
+    found = {
+        count: in_own_process(__name__, "devices", str(count), devices=count) for count in (1, 2, 4)
+    }
     lines = [
         (str(count), seconds_text(one["seconds"]), f"{found[1]['seconds'] / one['seconds']:.3g}")
         for count, one in found.items()
@@ -108,27 +109,13 @@ def devices() -> None:
 # -- what runs in a process of its own ------------------------------------------------------------
 
 
-def _in_own_process(what: str, name: str, devices: int = 1) -> dict[str, float]:
-    env = dict(os.environ)
-    env["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
-    command = [sys.executable, "-m", "benchmarks.big", what, name]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return {"seconds": float("nan"), "peak": float("nan"), "first": 0.0, "second": 0.0}
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def _own_issue_215(name: str) -> dict[str, float]:
-    import resource
-
     x = jnp.linspace(0.0, 1.0, 20).reshape(10, 2)
     jax.block_until_ready(jnp.tanh(x @ x.T))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    program = jax.jit(ISSUE_215[name]())
-    jax.block_until_ready(program(x))
-    seconds = _best(lambda: program(x))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return {"seconds": seconds, "peak": peak * 1024.0}
+    with peak_above() as peak:
+        program = jax.jit(ISSUE_215[name]())
+        seconds = best(lambda: program(x))
+    return {"seconds": seconds, "peak": peak()}
 
 
 def _own_many_leaves(name: str) -> dict[str, float]:
@@ -148,7 +135,7 @@ def _own_many_leaves(name: str) -> dict[str, float]:
     start = time.perf_counter()
     jax.block_until_ready(program(p))
     first = time.perf_counter() - start
-    return {"first": first, "second": _best(lambda: program(p))}
+    return {"first": first, "second": best(lambda: program(p))}
 
 
 def _own_devices(name: str) -> dict[str, float]:
@@ -160,19 +147,10 @@ def _own_devices(name: str) -> dict[str, float]:
         return jnp.tanh(w.T @ jnp.tanh(w @ v))
 
     program = jax.jit(uj.jacrev(fun, mesh=mesh))
-    return {"seconds": _best(lambda: program(x))}
-
-
-def _best(function, repeats: int = 5) -> float:
-    jax.block_until_ready(function())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(function())
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return {"seconds": best(lambda: program(x))}
 
 
 if __name__ == "__main__":
-    own = {"issue_215": _own_issue_215, "many_leaves": _own_many_leaves, "devices": _own_devices}
-    print(json.dumps(own[sys.argv[1]](sys.argv[2])))
+    dispatch(
+        {"issue_215": _own_issue_215, "many_leaves": _own_many_leaves, "devices": _own_devices}
+    )

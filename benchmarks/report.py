@@ -40,6 +40,11 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
+def bytes_text(count: float) -> str:
+    """A size in the unit that a person would choose."""
+    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
+
+
 def machine() -> str:
     """Processor, cores and versions."""
     name = platform.processor() or platform.machine()
