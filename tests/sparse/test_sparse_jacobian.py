@@ -444,6 +444,24 @@ def test_planned_inside_a_trace():
     assert_same_matrix(both(*scene.args()), scene.dense, scene.pattern)
 
 
+@eager_and_compiled
+def test_under_vmap(jit: bool) -> None:
+    """One matrix for each state, all in one sweep: the same as one after the other."""
+    V, g = SCENES[0].args()
+    jac = sparse_jacobian(
+        lambda V, g: diffusion(V**2 / u.mV, g), V, g, pattern=banded(7, 1, 1), jit=jit
+    )
+    states = u.math.stack([V, 2 * V, 3 * V])
+    found = jax.vmap(lambda V: jac(V, g))(states)
+    each_one = [jac(states[k], g) for k in range(3)]
+    assert (found.rows, found.cols) == (each_one[0].rows, each_one[0].cols)
+    entries = jax.vmap(lambda matrix: matrix.array.data)(found)
+    np.testing.assert_allclose(entries, np.stack([one.array.data for one in each_one]), rtol=1e-6)
+    products = jax.vmap(lambda V: jac(V, g) @ V)(states)
+    expected = u.math.stack([one @ states[k] for k, one in enumerate(each_one)])
+    np.testing.assert_allclose(products.to_decimal(u.pA), expected.to_decimal(u.pA), rtol=1e-5)
+
+
 def test_derivatives_that_do_not_exist_are_refused():
     with pytest.raises(TypeError, match=r"argument 0 is int32\[\], but a differentiated input"):
         sparse_jacobian(lambda n: 2.0 * n, jnp.asarray(1), pattern=np.ones((1, 1), bool))
