@@ -2,10 +2,10 @@
 
 import sys
 
-from . import big, calls, sparse
+from . import big, calls, linalg, sparse
 from .report import console, machine
 
-SUITES = {"calls": calls.run, "big": big.run, "sparse": sparse.run}
+SUITES = {"calls": calls.run, "big": big.run, "sparse": sparse.run, "linalg": linalg.run}
 
 if __name__ == "__main__":
     console.print(machine())

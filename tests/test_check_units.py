@@ -217,7 +217,7 @@ MISMATCHES = (
         "plain",
         lambda x: x / u.volt,
         u.mV,
-        match=r"is in .*, but returns says mV, which has another dimension\.",
+        match=r"^output of .* is in .*, but returns says mV, which has another dimension\.",
     ),
     Mismatch("a unit for a number", lambda x: x, "1", match="is in mV, but returns says 1, which"),
     Mismatch(

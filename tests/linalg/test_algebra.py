@@ -174,7 +174,8 @@ def test_other_leaves_are_refused():
 def test_entries_of_another_dimension_cannot_be_added():
     J = matrix(A, ROWS, COLS)
     by_row = matrix(A, Leaves(ROWS.shapes, (V, u.nA)), COLS)
-    with pytest.raises(ValueError, match=r"block \(x1, x0\) is in .*, expected .* or another unit"):
+    text = r"block \(x1, x0\) is in .*, expected .* or another unit of its dimension\."
+    with pytest.raises(ValueError, match=text):
         J + by_row
     by_column = matrix(A, ROWS, Leaves(COLS.shapes, (G, u.mV)))
     with pytest.raises(ValueError, match=r"block \(x0, x1\) is in 1, expected mV/ms or another"):
@@ -186,11 +187,16 @@ def test_entries_of_another_dimension_cannot_be_added():
 
 def test_trees_that_do_not_fit():
     J = matrix(A, ROWS, COLS)
-    with pytest.raises(ValueError, match=r"the vector must have the tree PyTreeDef.*, got PyTree"):
+    text = (
+        r"the vector must have the tree PyTreeDef.*, got PyTree.*\. Give one array, number or "
+        r"quantity for each leaf\."
+    )
+    with pytest.raises(ValueError, match=text):
         J @ [1.0, 2.0]
     with pytest.raises(ValueError, match=r"leaf x1, must have shape \(2,\), got \(3,\)\."):
         J @ {"x0": 1.0 * G, "x1": jnp.ones(3) * u.ms}
-    with pytest.raises(ValueError, match=r"leaf x1, is in mV, but must be in ms or another unit"):
+    text = r"the vector, leaf x1, is in mV, but must be in ms or another unit of its dimension\."
+    with pytest.raises(ValueError, match=text):
         J @ {"x0": 1.0 * G, "x1": jnp.ones(2) * u.mV}
 
 

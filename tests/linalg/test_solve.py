@@ -88,13 +88,15 @@ def test_weighted_least_squares_against_sympy(x64):
     expected = (A.T * weights * A).LUsolve(A.T * weights * b)
     rows, cols = Leaves(((3,), ()), (u.mV, u.nA)), Leaves(((), ()), (u.ms, None))
     with jax.enable_x64(x64):
-        found = lstsq(
-            matrix(np.array(A.tolist(), float), rows, cols),
-            rows.tree(np.array(b, float).ravel()),
-            {"x0": jnp.array([1.0, 4.0, 9.0]) * u.mV**-2, "x1": 2e18 * u.ampere**-2},
-        )
-        tolerance = TOLERANCE[x64]
-        assert_numbers(numbers_of_tree(found, cols), np.array(expected, float).ravel(), tolerance)
+        for full_rank in (False, True):
+            found = lstsq(
+                matrix(np.array(A.tolist(), float), rows, cols),
+                rows.tree(np.array(b, float).ravel()),
+                {"x0": jnp.array([1.0, 4.0, 9.0]) * u.mV**-2, "x1": 2e18 * u.ampere**-2},
+                assume_full_rank=full_rank,
+            )
+            numbers = numbers_of_tree(found, cols)
+            assert_numbers(numbers, np.array(expected, float).ravel(), TOLERANCE[x64])
 
 
 @both_precisions
@@ -166,9 +168,11 @@ def test_least_squares_do_not_depend_on_the_units(rows, cols, seed, up, down):
     scale = (new_rows.sizes_of_units / rows.sizes_of_units) ** 2
     with jax.enable_x64(True):
         A = written(numbers[:, :3], rows, few, new_rows, new_few)
-        found = lstsq(A, rows.tree(b), squares.tree(weights * scale))
         expected, *_ = np.linalg.lstsq(numbers[:, :3] * root[:, None], b * root)
-        assert_numbers(numbers_of_tree(found, few), expected)
+        for full_rank in (False, True):
+            given = rows.tree(b), squares.tree(weights * scale)
+            found = lstsq(A, *given, assume_full_rank=full_rank)
+            assert_numbers(numbers_of_tree(found, few), expected)
 
 
 @property_test(15, cols=leaves(), seed=seeds, up=exponents(), down=exponents())
@@ -367,6 +371,7 @@ DERIVATIVES = {
     "symmetric": lambda A: solve(A, {"a": 1.0 * u.nA, "b": 2.0 * u.nA}, assume_symmetric=True)["b"],
     "cholesky": lambda A: cholesky(A)[1, 0],
     "lstsq": lambda A: lstsq(A, {"a": 1.0 * u.nA, "b": 2.0 * u.nA})["a"],
+    "QR": lambda A: lstsq(A, {"a": 1.0 * u.nA, "b": 2.0 * u.nA}, assume_full_rank=True)["a"],
     "trace": trace,
 }
 
@@ -399,6 +404,7 @@ def test_under_jit_and_vmap():
             "symmetric": solve(A, b, assume_symmetric=True),
             "inv": inv(A).array,
             "lstsq": lstsq(A, b),
+            "QR": lstsq(A, b, assume_full_rank=True),
             "cholesky": cholesky(A).array,
             "det": det(A),
             "trace": trace(A),
@@ -426,7 +432,9 @@ def test_lineax_gives_the_same():
         expected = lineax.linear_solve(
             lineax.MatrixLinearOperator(numbers[:, :2]), b, solver=lineax.QR()
         ).value
-        assert_numbers(lstsq(tall, side.tree(b), weights)["x0"].to_decimal(u.ms), expected)
+        for full_rank in (False, True):
+            found = lstsq(tall, side.tree(b), weights, assume_full_rank=full_rank)
+            assert_numbers(found["x0"].to_decimal(u.ms), expected)
 
 
 # A fit, end to end
@@ -488,12 +496,17 @@ def test_no_equations(symmetric):
     assert float(det(empty)) == 1.0
     assert float(trace(empty)) == 0.0
     assert cholesky(empty).shape == (0, 0)
-    assert lstsq(UnitMatrix(jnp.zeros((2, 0)), jnp.ones(2) * u.mV, {}), jnp.ones(2) * u.mV) == {}
+    without_columns = UnitMatrix(jnp.zeros((2, 0)), jnp.ones(2) * u.mV, {})
+    assert lstsq(without_columns, jnp.ones(2) * u.mV) == {}
+    assert lstsq(without_columns, jnp.ones(2) * u.mV, assume_full_rank=True) == {}
 
 
 def test_complex_equations():
     Z = UnitMatrix(jnp.array([[1.0, 2.0j], [3.0, 1.0]]), [1.0 * u.mV, 1.0], [1.0 * u.nA, 1.0])
     x = [jnp.asarray(1.0 + 1.0j) * u.nA, jnp.asarray(2.0j)]
+    weights = [1.0 * u.mV**-2, 1.0]
+    by_qr = lstsq(Z, Z @ x, weights, assume_full_rank=True)
+    assert complex(by_qr[0].to_decimal(u.nA)) == pytest.approx(1 + 1j, rel=1e-5)
     found = solve(Z, Z @ x)
     assert complex(found[0].to_decimal(u.nA)) == pytest.approx(1 + 1j, rel=1e-5)
     assert complex(found[1]) == pytest.approx(2j, rel=1e-5)
@@ -599,6 +612,18 @@ def test_rows_of_several_dimensions_want_weights():
         ValueError, match=r"the weights, leaf x1, is in 1 / nA, but must be in 1 / nA"
     ):
         lstsq(A, ROWS.tree(), {"x0": jnp.ones(2) * u.mV**-2, "x1": 1.0 * u.nA**-1})
+
+
+def test_full_rank_that_cannot_be():
+    wide = UnitMatrix(jnp.ones((1, 2)), 1.0 * u.mV, jnp.ones(2) * u.nA)
+    with pytest.raises(
+        ValueError, match=r"the columns of a matrix of 1 rows and 2 columns are dep"
+    ):
+        lstsq(wide, 1.0 * u.mV, assume_full_rank=True)
+    with pytest.raises(
+        ValueError, match=r"rcond is 0\.1, but with assume_full_rank=True no singul"
+    ):
+        lstsq(wide.T, [1.0, 1.0], rcond=0.1, assume_full_rank=True)
 
 
 def test_of_a_covariance_that_is_not_positive():

@@ -32,7 +32,7 @@ def as_entries(array: Any) -> Any:
                 f"{tuple(array.shape)} with {array.n_batch} batched and {array.n_dense} dense "
                 "dimensions. For a batch write jax.vmap around the function that makes the matrix."
             )
-        return BCOO((inexact(array.data), array.indices), shape=array.shape)
+        return with_data(array, inexact(array.data))
     array = inexact(array)
     if array.ndim != 2:
         raise ValueError(
@@ -40,6 +40,16 @@ def as_entries(array: Any) -> Any:
             "jax.vmap around the function that makes the matrix."
         )
     return array
+
+
+def with_data(array: BCOO, data: Any) -> BCOO:
+    """Other entries in the same places; what is known of the places stays known."""
+    return BCOO(
+        (data, array.indices),
+        shape=array.shape,
+        indices_sorted=array.indices_sorted,
+        unique_indices=array.unique_indices,
+    )
 
 
 def dense(array: Any) -> jax.Array:
@@ -57,7 +67,7 @@ def scaled(array: Any, up: Any, down: Any) -> Any:
     up, down = (jnp.asarray(factor, jnp.finfo(wide).dtype) for factor in (up, down))
     if isinstance(array, BCOO):
         factor = up[array.indices[..., 0]] * down[array.indices[..., 1]]
-        return BCOO(((array.data * factor).astype(dtype), array.indices), shape=array.shape)
+        return with_data(array, (array.data * factor).astype(dtype))
     return (array * (up[:, None] * down)).astype(dtype)
 
 

@@ -51,7 +51,7 @@ class _JacobianMatrix(JacobianTransform):
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         stacks = engine_jacobian(traced, traced.inputs.leaves, self.mode, self.sweep)
         rows = _axis_of_outputs(traced, stacks.outputs)
-        matrix = UnitMatrix(stacks.matrix(), rows, _axis_of_inputs(traced.inputs))
+        matrix = UnitMatrix(stacks.matrix(), rows, axis_of_inputs(traced.inputs))
         return matrix, matrix, stacks.outputs, stacks.carried
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
@@ -74,7 +74,7 @@ class _HessianMatrix(HessianTransform):
                 f"hessian_matrix wants one scalar output, {name_of(self.fun)} gave {came}. Use "
                 "unitjac.hessian for the blocks of several outputs."
             )
-        cols = _axis_of_inputs(traced.inputs)
+        cols = axis_of_inputs(traced.inputs)
         sizes = cols.sizes
         lines = [
             jnp.concatenate([b.reshape(m, n) for b, n in zip(line, sizes, strict=True)], axis=1)
@@ -219,7 +219,7 @@ def _axis_of_outputs(traced: Traced, outputs: list[Any]) -> Axis:
     return Axis.of(traced.outputs.attach(outputs))
 
 
-def _axis_of_inputs(inputs: Inputs) -> Axis:
+def axis_of_inputs(inputs: Inputs) -> Axis:
     """The pair of states and arguments, or the one of the two that there is."""
     return Axis.of(
         inputs.selection.pair(*inputs.parts(lambda g: g.stripped.attach(g.stripped.magnitudes)))

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
 
 from unitjac._quantity import Unit, unit_ratio, unit_text
 
@@ -94,7 +96,12 @@ def inv(matrix: UnitMatrix) -> UnitMatrix:
 
 
 def lstsq(
-    matrix: UnitMatrix, right: Any, weights: Any = None, *, rcond: float | None = None
+    matrix: UnitMatrix,
+    right: Any,
+    weights: Any = None,
+    *,
+    rcond: float | None = None,
+    assume_full_rank: bool = False,
 ) -> Any:
     """The x that makes the weighted sum of squares of ``matrix @ x - right`` least.
 
@@ -110,6 +117,9 @@ def lstsq(
     rcond : float, optional
         Singular values of the matrix with columns of length one below ``rcond`` times the largest
         are taken for zero. Default: the dtype's precision times the larger side.
+    assume_full_rank : bool, default False
+        The columns are independent: they are factorized by QR, several times as fast as the
+        singular values. Where they are not, the answer means nothing, or is inf or nan.
 
     Returns
     -------
@@ -120,7 +130,8 @@ def lstsq(
     Raises
     ------
     ValueError
-        If weights are missing or have another tree, shape or dimension.
+        If weights are missing or have another tree, shape or dimension; if the columns are more
+        than the rows, or ``rcond`` is given, though full rank is assumed.
 
     Examples
     --------
@@ -131,13 +142,58 @@ def lstsq(
     >>> print(round(float(lstsq(A, V).to_decimal(u.nA)), 4))
     2.0
     """
+    if assume_full_rank:
+        _check_full_rank(matrix, rcond)
     vector = matrix.rows.vector(right, "the right side")
     array = matrix.dense
     weight = _root_weights(matrix, weights)
     array, vector = array * weight[:, None], vector * weight
     norms = column_norms(array)
-    found, *_ = jnp.linalg.lstsq(array / norms, vector, rcond=rcond)
+    if assume_full_rank:
+        found = _by_qr(array / norms, vector)
+    else:
+        found, *_ = jnp.linalg.lstsq(array / norms, vector, rcond=rcond)
     return matrix.cols.tree(found / norms)
+
+
+@jax.custom_jvp
+def _by_qr(array: Any, vector: Any) -> Any:
+    """The least squares of a matrix with independent columns; Q is applied and never formed."""
+    n = array.shape[1]
+    dtype = jnp.promote_types(array.dtype, vector.dtype)
+    array, vector = array.astype(dtype), vector.astype(dtype)
+    transposed, taus = jnp.linalg.qr(array, mode="raw")
+    reflectors = transposed.T
+    projected = jax.lax.linalg.ormqr(reflectors, taus, vector[:, None], transpose=True)
+    return solve_triangular(reflectors[:n], projected[:n, 0])
+
+
+@_by_qr.defjvp
+def _by_qr_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413, for independent columns.
+
+    ``dx = A+ (db - dA x) + (A* A)^-1 dA* (b - A x)``, by a Q and an R that can be differentiated.
+    """
+    (array, vector), (d_array, d_vector) = primals, tangents
+    q, r = jnp.linalg.qr(array)
+    x = solve_triangular(r, q.conj().T @ vector)
+    turned = solve_triangular(r, d_array.conj().T @ (vector - array @ x), trans="C")
+    moved = q.conj().T @ (d_vector - d_array @ x)
+    return x, solve_triangular(r, moved + turned)
+
+
+def _check_full_rank(matrix: UnitMatrix, rcond: float | None) -> None:
+    m, n = matrix.shape
+    if m < n:
+        raise ValueError(
+            f"the columns of a matrix of {m} rows and {n} columns are dependent, so that "
+            "assume_full_rank does not hold. Leave it out."
+        )
+    if rcond is not None:
+        raise ValueError(
+            f"rcond is {rcond}, but with assume_full_rank=True no singular value is looked at. "
+            "Leave one of the two out."
+        )
 
 
 def _solve_general(matrix: UnitMatrix, right: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from unitjac._inputs import Inputs
 from unitjac.linalg import Axis
+from unitjac.linalg._jacobian_matrix import axis_of_inputs
 
 
 class Side(NamedTuple):
@@ -29,5 +30,4 @@ class Side(NamedTuple):
 
 def columns(inputs: Inputs) -> Side:
     """The differentiated inputs: those of the states, the arguments, or the pair of both."""
-    parts = inputs.parts(lambda group: group.stripped.attach(group.stripped.magnitudes))
-    return Side(Axis.of(inputs.selection.pair(*parts)), inputs.labels)
+    return Side(axis_of_inputs(inputs), inputs.labels)
