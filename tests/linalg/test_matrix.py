@@ -190,7 +190,7 @@ def test_a_bcoo_has_two_sparse_dimensions():
 
 def test_leaves_are_arrays():
     with pytest.raises(
-        TypeError, match=r"leaf \['a'\] must be an array, a number or a quantity, got"
+        TypeError, match=r"leaf \['a'\] must be an array, a number or a quantity, got a str"
     ):
         UnitMatrix(jnp.ones((1, 1)), rows={"a": "mV"}, cols=1.0)
     with pytest.raises(TypeError, match=r"leaf of the tree must be an array, .* got a str"):

@@ -144,7 +144,7 @@ def _range(values: np.ndarray) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}"
+    return f"{value + 0.0:.4g}"  # a zero of either sign is 0
 
 
 def _entry_texts(axis: Axis) -> list[str]:
