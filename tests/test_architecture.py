@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "unitjac"
 
 FLOORS = {
     "_errors": 0,
+    "_adopted": 1,
     "_quantity": 1,
     "_state": 1,
     "_static": 1,

@@ -328,3 +328,46 @@ def test_state_and_messages_show_names_and_no_addresses():
     jac = jacrev(lambda: s.value * t.value, grad_states=[s, t], unit_aware=True)
     assert "0x" not in str(jac.plan()) + repr(s) + repr(t) + repr(jac)
     assert jac.plan().reads == ("State(s: float32[])", "State(float32[])")
+
+
+# What changes itself
+
+
+@eager_and_compiled
+@each_transform
+def test_adding_in_place_changes_no_quantity_of_the_user(transform, jit):
+    """``V.value += x`` asks the quantity to change itself, and so does ``y += x`` an argument."""
+    V, y, z = State(q([1.0, 2.0], u.mV)), q([3.0, 4.0], u.mV), {"z": q([5.0, 6.0], u.mV)}
+    held = V.value
+
+    def accumulate(x, y, *, kept):
+        V.value += x
+        y += x
+        kept["z"] += x
+        return V.value * y * kept["z"]
+
+    jac = transform(accumulate, unit_aware=True, jit=jit)
+    found = jac(q(1.0, u.mV), y, kept=z)
+    # d/dx (V + x) (y + x) (z + x) at x = 1
+    assert_physically_equal(found, q([4 * 6 + 2 * 6 + 2 * 4, 5 * 7 + 3 * 7 + 3 * 5], u.mV**2))
+    assert_physically_equal(V.value, q([2.0, 3.0], u.mV))
+    for mine, numbers in ((held, [1.0, 2.0]), (y, [3.0, 4.0]), (z["z"], [5.0, 6.0])):
+        assert_same(mine, q(numbers, u.mV))
+
+
+def test_adding_in_place_and_failing_leaves_the_state_as_it_was():
+    V = State(q([1.0, 2.0], u.mV))
+
+    def fails(x):
+        V.value += x
+        raise RuntimeError("no more")
+
+    with unchanged(V), pytest.raises(RuntimeError, match="no more"):
+        jacrev(fails)(q(1.0, u.mV))
+    assert not holds_tracer(V)
+
+
+def test_what_a_function_collects_in_a_list_stays_there():
+    seen = []
+    jacrev(lambda x, seen: (seen.append("called"), x)[1])(1.0, seen)
+    assert seen == ["called"]

@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._state import State, flatten_states
+import jax
+
+from ._adopted import as_state
+from ._errors import array_text, path_text
+from ._state import State
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def select(grad_states: Any, argnums: Any) -> Selection:
     """Check ``grad_states`` and ``argnums`` and bring them into one form."""
     if grad_states is None:
         return Selection(0 if argnums is None else _as_argnums(argnums), (), (), None)
-    states, labels, tree = flatten_states(grad_states, "grad_states")
+    states, labels, tree = _flatten_states(grad_states, "grad_states")
     chosen = None if argnums is None else _as_argnums(argnums)
     if not states and chosen is None:
         raise ValueError(
@@ -119,6 +123,36 @@ def name_of(fun: Callable[..., Any]) -> str:
     """How messages call ``fun``."""
     inner = getattr(fun, "func", fun)  # a functools.partial has no name of its own
     return getattr(inner, "__qualname__", None) or type(inner).__name__
+
+
+def _flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], Any]:
+    """The states in ``tree``, their labels and the structure around them.
+
+    Raises
+    ------
+    TypeError
+        If a leaf is no state.
+    ValueError
+        If a state stands there twice.
+    """
+    entries, treedef = jax.tree_util.tree_flatten_with_path(
+        tree, is_leaf=lambda x: x is None or as_state(x) is not None
+    )
+    labels: dict[State, str] = {}
+    for path, leaf in entries:
+        label, state = path_text(argument, path), as_state(leaf)
+        if state is None:
+            raise TypeError(
+                f"{label} must be a unitjac.State, got {array_text(leaf)}. Pass a State (or one of "
+                "brainstate or flax.nnx), or a list, tuple or dict of them."
+            )
+        if state in labels:
+            raise ValueError(
+                f"{label} is the same State as {labels[state]} ({state!r}). "
+                "Name each state once; its Jacobian can be used twice."
+            )
+        labels[state] = label
+    return list(labels), list(labels.values()), treedef
 
 
 def _as_argnums(argnums: Any) -> int | tuple[int, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from ._adopted import as_state
 from ._arguments import Selection
 from ._engine._dtypes import Mode, Offers, check_input, has_tangent
 from ._errors import abstract, array_text, is_arraylike, path_text
@@ -172,7 +173,7 @@ class Inputs:
 
     def _check_leaves(self) -> None:
         for j, leaf in enumerate(self.magnitudes):
-            if isinstance(leaf, State):
+            if as_state(leaf) is not None:
                 raise TypeError(
                     f"{self.labels[j]} is a State, which is no argument to differentiate. "
                     "Name it in grad_states."

@@ -58,9 +58,14 @@ def is_quantity(leaf: Any) -> bool:
     return isinstance(leaf, Quantity)
 
 
+def _is_whole_quantity(leaf: Any) -> bool:
+    # a filter of a module's leaves leaves quantities of None behind, which hold nothing
+    return is_quantity(leaf) and leaf.mantissa is not None
+
+
 def strip(tree: Any) -> Stripped:
     """Take the units off the leaves of ``tree``."""
-    leaves, treedef = jax.tree.flatten(tree, is_leaf=is_quantity)
+    leaves, treedef = jax.tree.flatten(tree, is_leaf=_is_whole_quantity)
     magnitudes = [leaf.mantissa if is_quantity(leaf) else leaf for leaf in leaves]
     units = tuple([leaf.unit if is_quantity(leaf) else None for leaf in leaves])
     return Stripped(magnitudes, units, treedef)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, NoReturn
 
 import jax
@@ -31,6 +32,10 @@ class _Traces(threading.local):
 
 
 _traces = _Traces()
+
+
+# What else watches each trace: the states of other libraries.
+watchers: list[Callable[[StateTrace], AbstractContextManager[None]]] = []
 
 
 class State:
@@ -66,6 +71,7 @@ class State:
     """
 
     __slots__ = ("__weakref__", "_value", "name")
+    holds_itself = False  # whether its value stands in itself while a trace runs
 
     def __init__(self, value: Any, name: str | None = None):
         self.name = name
@@ -102,9 +108,15 @@ class State:
         self._value = value
 
     def __repr__(self) -> str:
-        held = self._value
+        return self._text("State", self._value)
+
+    def _text(self, kind: str, held: Any) -> str:
         leaves = ["no value yet"] if held is _UNSET else map(array_text, jax.tree.leaves(held))
-        return f"State({'' if self.name is None else self.name + ': '}{', '.join(leaves)})"
+        return f"{kind}({'' if self.name is None else self.name + ': '}{', '.join(leaves)})"
+
+    def copied(self, memo: dict[int, Any]) -> State:
+        """The copy of this state that ``memo`` of a deep copy has, or the state itself."""
+        return memo.get(id(self), self)
 
     def __getstate__(self) -> tuple[Any, str | None]:
         return self.value, self.name
@@ -129,8 +141,11 @@ class StateTrace:
         # weak: a state that lives only inside the function is nobody's business afterwards
         self.created: weakref.WeakKeyDictionary[State, Any] = weakref.WeakKeyDictionary()
         self.parent: StateTrace | None = None
+        self._watches = ExitStack()
 
     def __enter__(self) -> StateTrace:
+        for watch in watchers:
+            self._watches.enter_context(watch(self))
         self.parent = _traces.innermost
         _traces.innermost = self
         return self
@@ -138,9 +153,13 @@ class StateTrace:
     def __exit__(self, *exc: object) -> None:
         _traces.innermost = self.parent
         self.parent = None
+        self._watches.close()
 
     def read(self, state: State) -> Any:
         """The value of ``state`` as the function sees it now."""
+        if state.holds_itself:
+            self._note_read(state)
+            return state._value
         if state in self.writes:
             return self.writes[state]
         if state in self.created:
@@ -148,14 +167,21 @@ class StateTrace:
         self.reads[state] = None
         if state in self.seeds:
             return self.seeds[state]
-        return state._value if self.parent is None else self.parent.read(state)
+        return fresh(state._value) if self.parent is None else self.parent.read(state)
 
     def write(self, state: State, value: Any) -> None:
         """Keep ``value`` as what the function wrote last."""
-        if state in self.created:
+        if state.holds_itself:
+            state._value = value
+        elif state in self.created:
             self.created[state] = value
         else:
             self.writes[state] = value
+
+    def _note_read(self, state: State) -> None:
+        self.reads[state] = None
+        if self.parent is not None and state not in self.seeds:
+            self.parent._note_read(state)
 
     def used(self, state: State) -> bool:
         """Whether the function read or wrote ``state``."""
@@ -166,23 +192,33 @@ class StateTrace:
         return {**self.writes, **dict(self.created)}
 
 
+def fresh(value: Any) -> Any:
+    """The same leaves in new containers.
+
+    ``V.value += dV`` asks a quantity to change itself, and the one that a state holds stays as it
+    is until all is computed.
+    """
+    return value if isinstance(value, jax.Array) else jax.tree.map(lambda leaf: leaf, value)
+
+
 def commit(outcome: Mapping[State, Any]) -> None:
     """Hand values over, each state once: to the trace outside, or to the states themselves."""
     trace = _traces.innermost
     if trace is not None:
         for state, value in outcome.items():
-            if state._value is _UNSET and state not in trace.writes:
+            if not state.holds_itself and state._value is _UNSET and state not in trace.writes:
                 trace.created[state] = value
             else:
                 trace.write(state, value)
         return
     traced = [state for state, value in outcome.items() if has_tracer(value)]
     for state in traced:
-        if state._value is not _UNSET:
+        if not state.holds_itself and state._value is not _UNSET:
             _check_no_tracer(outcome[state], state)
-    for state, value in outcome.items():
-        if state not in traced:
-            state._value = value
+    # those that hold themselves first: whether they take a tracer is for their library to say
+    for state in sorted(outcome, key=lambda state: not (state.holds_itself and state in traced)):
+        if state.holds_itself or state not in traced:
+            state._value = outcome[state]
 
 
 def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:
@@ -196,36 +232,6 @@ def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:
         "grad, checkpoint). The states keep their values. Return the value from the inner "
         "function, and write it outside of that function."
     ) from error
-
-
-def flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], Any]:
-    """The states in ``tree``, their labels and the structure around them.
-
-    Raises
-    ------
-    TypeError
-        If a leaf is no state.
-    ValueError
-        If a state stands there twice.
-    """
-    entries, treedef = jax.tree_util.tree_flatten_with_path(
-        tree, is_leaf=lambda x: x is None or isinstance(x, State)
-    )
-    labels: dict[State, str] = {}
-    for path, state in entries:
-        label = path_text(argument, path)
-        if not isinstance(state, State):
-            raise TypeError(
-                f"{label} must be a unitjac.State, got {array_text(state)}. "
-                "Pass a State, or a list, tuple or dict of them."
-            )
-        if state in labels:
-            raise ValueError(
-                f"{label} is the same State as {labels[state]} ({state!r}). "
-                "Name each state once; its Jacobian can be used twice."
-            )
-        labels[state] = label
-    return list(labels), list(labels.values()), treedef
 
 
 def _check_leaves(value: Any, state: State) -> None:

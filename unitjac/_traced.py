@@ -14,8 +14,8 @@ import jax
 from ._arguments import Selection, name_of
 from ._errors import array_text, is_arraylike, path_text
 from ._inputs import Inputs
-from ._quantity import Stripped, strip
-from ._state import State, StateTrace, raise_leak
+from ._quantity import Stripped, is_quantity, strip
+from ._state import State, StateTrace, fresh, raise_leak
 from ._static import Packed, is_jax_array, pack
 
 CheckOutput = Callable[[Any, Callable[[], str]], None]
@@ -67,7 +67,7 @@ class Traced:
         args, seeds = self.inputs.place(leaves)
         with StateTrace(seeds) as trace:
             try:
-                result = self.fun(*args, **self.kwargs)
+                result = self.fun(*map(_own, args), **_own(dict(self.kwargs)))
             except jax.errors.UnexpectedTracerError as error:
                 raise_leak(error, trace.writes)
         if self.check_states:
@@ -113,6 +113,12 @@ class Traced:
                     f"{array_text(magnitude)}. Return it as aux with has_aux=True."
                 )
             self.check_output(magnitude, lambda i=i: self.output_label(i))
+
+
+def _own(argument: Any) -> Any:
+    """``argument`` with quantities of its own: ``q += 1`` changes an object, not the caller's."""
+    leaves = jax.tree.leaves(argument, is_leaf=is_quantity)
+    return fresh(argument) if any(map(is_quantity, leaves)) else argument
 
 
 def check_used(trace: StateTrace, selection: Selection, fun: Callable[..., Any]) -> None:

@@ -106,7 +106,7 @@ class GradientTransform(abc.ABC):
         memo[id(self)] = clone
         clone.fun = copy.deepcopy(self.fun, memo)
         clone.selection = self.selection.with_states(
-            tuple(memo.get(id(state), state) for state in self.selection.states)
+            tuple(state.copied(memo) for state in self.selection.states)
         )
         clone._compile()
         return clone

@@ -83,6 +83,7 @@ def diagonal(array: Any) -> jax.Array:
 def part(array: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
     """Some rows and columns; a BCOO stays one where both are without gaps."""
     if _without_gaps(rows) and _without_gaps(columns):
+        # what a BCOO loses here stays an entry outside of its shape, neither sorted nor unique
         return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return dense(array)[np.ix_(rows, columns)]
 

@@ -52,7 +52,9 @@ def as_html(array: Any, rows: Axis, cols: Axis) -> str:
     """Values with labels and units where the matrix is small, else the table of blocks."""
     if not _is_known(array) or array.ndim > 2 or rows.size * cols.size > _MOST_ENTRIES:
         return f"<pre>{html.escape(as_text(array, rows, cols))}</pre>"
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in _entry_texts(cols))
+    head = "".join(
+        f"<th style='text-align:right'>{html.escape(text)}</th>" for text in _entry_texts(cols)
+    )
     body = "".join(
         f"<tr><th style='text-align:left'>{html.escape(text)}</th>"
         + "".join(f"<td>{_number(value)}</td>" for value in line)
@@ -60,8 +62,10 @@ def as_html(array: Any, rows: Axis, cols: Axis) -> str:
         for text, line in zip(_entry_texts(rows), np.asarray(dense(array)), strict=True)
     )
     caption = f"UnitMatrix {rows.size} x {cols.size}: row unit / column unit"
+    # styles stand in the elements: pages that show notebooks strip style sheets
     return (
-        f"<table><caption>{caption}</caption>"
+        "<table cellpadding='4' style='text-align:right;font-variant-numeric:tabular-nums'>"
+        f"<caption style='text-align:left;white-space:nowrap'>{caption}</caption>"
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 

@@ -1,0 +1,163 @@
+"""Variables of flax.nnx in `grad_states`, and its modules and states as arguments."""
+
+import pickle
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import assert_physically_equal, each, eager_and_compiled, holds_tracer, q
+
+import unitjac as uj
+from unitjac import State
+from unitjac._adopted import as_state
+
+nnx = pytest.importorskip("flax.nnx")
+
+
+class Synapse(nnx.Module):
+    """A current through conductances, and a count that only some functions write."""
+
+    def __init__(self):
+        self.g = nnx.Param(q([1.0, 2.0], u.nS))
+        self.gain = nnx.Param(jnp.array(3.0))
+        self.count = nnx.Variable(jnp.array(0))
+
+    def __call__(self, V):
+        return self.g.get_value() * V * self.gain.get_value()
+
+
+V = q(20.0, u.mV)
+BY_G, BY_GAIN = q(np.diag([60.0, 60.0]), u.mV), q([20.0, 40.0], u.pA)
+
+STRUCTURES = {
+    "one": (lambda m: m.g, lambda g, gain: g),
+    "list": (lambda m: [m.gain, m.g], lambda g, gain: [gain, g]),
+    "dict": (lambda m: {"g": m.g}, lambda g, gain: {"g": g}),
+}
+
+
+@eager_and_compiled
+@each("structure", list(STRUCTURES.items()), key=lambda item: item[0])
+@each("transform", [uj.jacrev, uj.jacfwd, uj.jacobian], key=lambda fun: fun.__name__)
+def test_variables_are_differentiated(transform, structure, jit):
+    model = Synapse()
+    of_model, of_blocks = structure[1]
+    jac = transform(model, grad_states=of_model(model), unit_aware=True, jit=jit)
+    for _ in range(2):
+        assert_physically_equal(jac(V), of_blocks(BY_G, BY_GAIN))
+        assert_physically_equal(model.g.get_value(), q([1.0, 2.0], u.nS))
+        assert not holds_tracer(as_state(model.g), as_state(model.gain))
+
+
+@eager_and_compiled
+def test_the_state_of_a_module(jit):
+    """`nnx.state` has the variables of a module themselves."""
+    model = Synapse()
+    params = nnx.state(model, nnx.Param)
+    jac = uj.jacrev(model, grad_states=params, argnums=0, unit_aware=True, jit=jit)
+    found, by_V = jac(V)
+    assert type(found) is type(params)
+    assert_physically_equal(found["g"], BY_G)
+    assert_physically_equal(by_V, q([3.0, 6.0], u.nS))
+
+
+def test_the_value_at_the_time_of_the_call_counts():
+    model = Synapse()
+    jac = uj.jacrev(model, grad_states=model.gain, unit_aware=True, jit=True)
+    jac(V)
+    model.g.set_value(q([5.0, 7.0], u.nS))
+    model.gain.set_value(jnp.array(1.0))
+    by_gain, by_g = uj.jacrev(model, grad_states=[model.gain, model.g], unit_aware=True, jit=True)(
+        V
+    )
+    assert_physically_equal(by_gain, q([100.0, 140.0], u.pA))
+    assert_physically_equal(by_g, q(np.diag([20.0, 20.0]), u.mV))
+
+
+def test_together_with_a_state_of_ours():
+    model, scale = Synapse(), State(q(2.0, u.ms))
+
+    def charge(V):
+        scale.value = 2.0 * scale.value
+        return model(V) * scale.value
+
+    by_scale, by_gain = uj.jacrev(charge, grad_states=[scale, model.gain], unit_aware=True)(V)
+    assert_physically_equal(by_scale, q([120.0, 240.0], u.pA))
+    assert_physically_equal(by_gain, q([80.0, 160.0], u.pA * u.ms))
+    assert_physically_equal(scale.value, q(4.0, u.ms))
+
+
+@eager_and_compiled
+def test_a_failure_leaves_every_variable_as_it_was(jit):
+    model = Synapse()
+    before = model.g.get_raw_value()
+
+    def fails(V):
+        model(V)
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        uj.jacrev(fails, grad_states=model.g, jit=jit)(V)
+    assert model.g.get_raw_value() is before
+
+
+def test_a_write_is_refused_by_flax():
+    """It lets a variable be written in the trace only that it was made in."""
+    model = Synapse()
+
+    def writes(V):
+        model.count.set_value(model.count.get_value() + 1)
+        return model(V)
+
+    with pytest.raises(Exception, match="Cannot mutate Variable from a different trace level"):
+        uj.jacrev(writes, grad_states=[model.g, model.count], allow_int=True)(V)
+    assert int(model.count.get_value()) == 0
+
+
+# As arguments
+
+
+@eager_and_compiled
+def test_the_parameters_as_an_argument(jit):
+    """`nnx.split` takes a module apart, `nnx.merge` puts it together; what is written is aux."""
+    graph, params, rest = nnx.split(Synapse(), nnx.Param, ...)
+
+    def current(params, V):
+        model = nnx.merge(graph, params, rest, copy=True)
+        model.count.set_value(model.count.get_value() + 1)
+        return model(V), nnx.state(model, nnx.Not(nnx.Param))
+
+    jac = uj.jacrev(current, has_aux=True, unit_aware=True, jit=jit)
+    found, after = jac(params, V)
+    assert_physically_equal(found["g"].get_value(), BY_G)
+    assert_physically_equal(found["gain"].get_value(), BY_GAIN)
+    assert int(after["count"].get_value()) == 1
+
+
+def test_layers_against_jax():
+    layer = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+    graph, params = nnx.split(layer)
+    x = jnp.array([1.0, -2.0, 0.5])
+    found = uj.jacrev(lambda p: nnx.merge(graph, p)(x) * u.mV, unit_aware=True)(params)
+    expected = jax.jacrev(lambda p: nnx.merge(graph, p)(x))(params)
+    for name in ("kernel", "bias"):
+        reference = u.Quantity(expected[name].get_value(), unit=u.mV)
+        assert_physically_equal(found[name].get_value(), reference)
+
+
+# As states of ours
+
+
+def test_equality_pickles_and_text():
+    model = Synapse()
+    adopted = as_state(model.gain)
+    assert adopted == as_state(model.gain)
+    assert adopted != as_state(model.g)
+    assert repr(adopted) == "Param(float32[])"
+    assert float(pickle.loads(pickle.dumps(adopted)).value) == 3.0
+    with pytest.raises(
+        ValueError, match=r"grad_states\[1\] is the same State as grad_states\[0\] \(P"
+    ):
+        uj.jacrev(model, grad_states=[model.g, model.g])
