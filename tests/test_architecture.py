@@ -39,7 +39,9 @@ FLOORS = {
     "_uncut": 3,
     "linalg": 4,
     "sparse": 4,
+    "interop": 5,
     "models": 5,
+    "optim": 5,
     "sensitivity": 5,
     "testing": 5,
     "__main__": 6,
@@ -53,15 +55,19 @@ DOOR = "unitjac"
 PROGRAM = {"click", "rich", "jinja2"}  # floor 6 only, so that `import unitjac` stays light
 OPTIONAL = {
     "asdex",
+    "astropy",
     "brainstate",
     "diffrax",
     "equinox",
     "flax",
     "lineax",
     "matplotlib",
+    "optax",
     "optimistix",
     "pandas",
+    "pint",
     "tqdm",
+    "unxt",
 }
 
 

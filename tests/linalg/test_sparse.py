@@ -150,6 +150,37 @@ def test_dtypes():
     assert float(half.to(rows="uV").dense[0, 0]) == pytest.approx(1000.0, rel=1e-2)
 
 
+KEEPS_PLACES = {
+    "made": lambda A: A,
+    "negative": lambda A: -A,
+    "quotient": lambda A: A / (2.0 * u.mV),
+    "other units": lambda A: A.to(rows=["V", "1"], cols=["uA", "s", "S/cm^2"]),
+    "all": lambda A: A[:, :],
+}
+
+
+@pytest.mark.parametrize("name", KEEPS_PLACES)
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_known_of_the_places_is_kept(name, known):
+    """Where it is forgotten, JAX sorts and adds up in the next product or sum."""
+    given = BCOO.fromdense(jnp.asarray(NUMBERS))
+    array = BCOO(
+        (given.data, given.indices), shape=given.shape, indices_sorted=known, unique_indices=known
+    )
+    found = KEEPS_PLACES[name](UnitMatrix(array, ROWS.tree(), COLS.tree())).array
+    assert (found.indices_sorted, found.unique_indices) == (known, known)
+
+
+def test_a_part_does_not_know_its_places():
+    """What is cut off stays as entries outside of the shape: neither sorted nor unique."""
+    A = UnitMatrix(BCOO.fromdense(jnp.asarray(NUMBERS)), ROWS.tree(), COLS.tree())
+    for found in (A["x0", :], A[1:3, 0:2]):
+        assert not found.array.indices_sorted
+        assert not found.array.unique_indices
+        wide = jnp.arange(1.0, found.shape[1] + 1)
+        assert_numbers(found.array @ wide, found.dense @ wide, 1e-6)
+
+
 def test_transformations():
     A = stored(NUMBERS, ROWS, COLS)
     x = COLS.tree(np.arange(4.0))
