@@ -67,8 +67,9 @@ each_optimizer = each("make", list(OPTIMIZERS.items()), key=lambda item: item[0]
 
 def test_a_fit_finds_the_parameters():
     with jax.enable_x64(True):
-        schedule = optax.exponential_decay(1.0, 300, 0.5)
-        optimizer = scale_by_units(optax.adam(schedule), TYPICAL, loss=1.0 * u.mV**2)
+        typical = {"g": 1.0 * u.nS, "E": 5.0 * u.mV}
+        schedule = optax.exponential_decay(0.1, 400, 0.5)
+        optimizer = scale_by_units(optax.adam(schedule, b2=0.99), typical, loss=1.0 * u.mV**2)
         found = path(start(), optimizer, 2000)[-1]
         assert float(found["g"].to_decimal(u.nS)) == pytest.approx(2.0, rel=1e-3)
         assert float(found["E"].to_decimal(u.mV)) == pytest.approx(-70.0, rel=1e-3)
