@@ -12,7 +12,7 @@ trace ends. So such a state belongs to one thread at a time.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -134,7 +134,7 @@ class FlaxVariable(Adopted):
 
 
 @contextmanager
-def _watched(trace: StateTrace) -> Iterator[None]:
+def _watched(trace: StateTrace) -> Generator[None]:
     """Put in the values that a trace has for such states, and put back what they had before.
 
     In between it is found out which of them are read and which are written.

@@ -6,6 +6,7 @@ object or a place in a tree is written in a message. Never touches: units, state
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import warnings
@@ -32,8 +33,8 @@ class UnitsDroppedWarning(UserWarning):
 
 def warn_user(message: str, category: type[Warning]) -> None:
     """Warn at the first line of the call stack that is neither ours nor JAX's."""
-    level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_USERS):
+    level, frame = 1, inspect.currentframe()
+    while frame and frame.f_back and frame.f_code.co_filename.startswith(_NOT_THE_USERS):
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)

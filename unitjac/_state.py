@@ -9,6 +9,9 @@ of this one, or to the states themselves. So a failure at any point leaves every
 it was, and no tracer of an inner transform stays in a state.
 """
 
+# pyright: reportPrivateUsage=false
+# A state and the trace of it are one mechanism: the trace reads what the state holds.
+
 from __future__ import annotations
 
 import threading

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -322,7 +322,7 @@ def _parsed(parse: Callable[[Any], Any], text: Any, is_same_as: InSI | None = No
 
 
 @contextmanager
-def _needing(package: str) -> Iterator[None]:
+def _needing(package: str) -> Generator[None]:
     try:
         yield
     except ModuleNotFoundError as error:

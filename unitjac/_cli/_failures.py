@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import runpy
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -36,7 +36,7 @@ class ModelFailed(click.ClickException):
 
 
 @contextmanager
-def explained(doing: str, show_traceback: bool) -> Iterator[None]:
+def explained(doing: str, show_traceback: bool) -> Generator[None]:
     """Turn any exception of the block into a message that says what was being done, and where.
 
     Parameters
