@@ -5,7 +5,6 @@ PYTHON ?= python3
 ARGS   ?= --numprocesses auto --maxprocesses 8
 VENV   := .venv
 BIN    := $(VENV)/bin
-LOWEST := $(VENV)/lowest
 
 # The demo is a table of a few numbers, the tests compare to the last digit: both belong on the CPU.
 JAX_PLATFORMS ?= cpu
@@ -14,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest check format bench notebooks clean
+.PHONY: help demo test lowest newest package check format bench notebooks clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -26,8 +25,14 @@ demo: $(VENV)/.has-package ## Install, and print the sensitivities of the Hodgki
 test: $(VENV)/.has-test ## Install with the test extra, and run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
-lowest: $(LOWEST)/.has-test ## Run the tests with the oldest versions that pyproject.toml allows
-	$(LOWEST)/bin/python -m pytest $(ARGS)
+lowest: $(VENV)/.has-ci ## Run the tests with the oldest versions that pyproject.toml allows
+	$(BIN)/nox --session lowest -- $(ARGS)
+
+newest: $(VENV)/.has-ci ## Run the tests with the newest Python and the newest versions
+	$(BIN)/nox --session newest -- $(ARGS)
+
+package: $(VENV)/.has-ci ## Build the wheel and the sdist, and try them in an empty environment
+	$(BIN)/nox --session package
 
 check: $(VENV)/.has-dev ## Run the linter, the formatter (without writing) and the type checker
 	$(BIN)/ruff check
@@ -45,7 +50,7 @@ notebooks: $(VENV)/.has-notebook ## Run the notebooks, and save them with their 
 	$(BIN)/jupyter-execute --inplace --NotebookClient.record_timing=False notebooks/*.ipynb
 
 clean: ## Remove .venv, caches and build results
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .nox dist build .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: an environment is made once, and installed into again only when pyproject.toml changed.
@@ -62,12 +67,4 @@ $(VENV)/.has-package: pyproject.toml | $(VENV)/.made
 $(VENV)/.has-%: pyproject.toml | $(VENV)/.made
 	@echo "Installing into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --editable '.[$*]'
-	@touch $@
-
-# Each `name>=version` becomes `name==version`. The wheels of that time are those of Python 3.11.
-$(LOWEST)/.has-test: pyproject.toml
-	@$(PYTHON) -m venv $(LOWEST)
-	@grep -oE '"[a-z][a-z0-9-]*>=[0-9.]+"' $< | tr -d '"' | sed 's/>=/==/' > $(LOWEST)/versions.txt
-	@echo "Installing into $(LOWEST)"
-	@$(LOWEST)/bin/python -m pip install --quiet --editable '.[test]' --constraint $(LOWEST)/versions.txt
 	@touch $@

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._arguments import check_function, name_of, select
+from ._arguments import Selection, check_function, name_of, select
 from ._compiled import Compiled
 from ._engine._dtypes import Mode, check_output, has_tangent
 from ._errors import UnitsDroppedWarning, warn_user
@@ -72,14 +72,14 @@ class GradientTransform(abc.ABC):
         check_function(fun, self.transform_name)
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
-        self.selection = select(grad_states, argnums)
-        self.has_aux = bool(has_aux)
-        self.return_value = bool(return_value)
-        self.unit_aware = bool(unit_aware)
-        self.check_states = bool(check_states)
-        self.jit = bool(jit)
-        self.holomorphic = bool(holomorphic)
-        self.allow_int = bool(allow_int)
+        self.selection: Selection = select(grad_states, argnums)
+        self.has_aux: bool = bool(has_aux)
+        self.return_value: bool = bool(return_value)
+        self.unit_aware: bool = bool(unit_aware)
+        self.check_states: bool = bool(check_states)
+        self.jit: bool = bool(jit)
+        self.holomorphic: bool = bool(holomorphic)
+        self.allow_int: bool = bool(allow_int)
         self._compile()
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:

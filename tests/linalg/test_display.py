@@ -41,6 +41,19 @@ def test_units_of_a_covariance_are_products():
     assert "(uA/cm^2)*mV" in repr(density) or "mV*uA/cm^2" in repr(density)
 
 
+def test_a_block_without_dimension_shows_the_plain_numbers_that_it_is():
+    gain = jnp.array([[2.0, -0.5]], jnp.float16)  # which holds nothing above 65504
+    rows, cols = {"out": 1.0 * u.mV}, {"in": jnp.ones(2) * u.nvolt}
+    for array, text in {
+        "dense": (gain, "(2,)   1     -5e+05 to 2e+06"),
+        "sparse": (BCOO.fromdense(gain), "(2,)   1     2 stored, -5e+05 to 2e+06"),
+        "complex": (gain + 0.0j, "(2,)   1     up to 2e+06 in size"),
+    }.values():
+        assert repr(UnitMatrix(array, rows, cols)).endswith(text)
+    mixed = covariance({"tau": 2.0 * u.ms, "rate": 3.0 * u.Hz})
+    assert [line.split()[3] for line in repr(mixed).splitlines()[2:]] == ["Hz^2", "1", "1", "ms^2"]
+
+
 def test_one_leaf_has_no_name():
     assert repr(UnitMatrix(jnp.ones((1, 1)), 1.0 * u.mV, 1.0 * u.nA)).splitlines()[2] == (
         ".    .       ()     Mohm  1"

@@ -85,9 +85,9 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
     __slots__ = ("_array", "cols", "rows", "shape")
 
     def __init__(self, array: Any, rows: Any, cols: Any):
-        self.rows = Axis.of(rows)
-        self.cols = Axis.of(cols)
-        self.shape = self.rows.size, self.cols.size
+        self.rows: Axis = Axis.of(rows)
+        self.cols: Axis = Axis.of(cols)
+        self.shape: tuple[int, int] = (self.rows.size, self.cols.size)
         self._array = as_entries(array)
         if tuple(self._array.shape) != self.shape:
             raise ValueError(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import itertools
-import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 from jax.experimental.sparse import BCOO
 
 from unitjac._errors import has_tracer
-from unitjac._quantity import is_one, unit_product
+from unitjac._quantity import is_dimensionless, is_one, unit_product, unit_ratio
 from unitjac._unit_text import UnitTexts
 
 from ._axis import Axis
@@ -88,13 +87,13 @@ def as_frame(array: Any, rows: Axis, cols: Axis) -> Any:
 def entry_unit_text(rows: Axis, i: int, cols: Axis, j: int) -> str:
     """The unit of a block as a person writes it: ``1/ms``, ``mV``, ``1`` where there is none.
 
-    Entries of a covariance are in ``nS*mV``, which the unit library calls pA: right, and it hides
-    the two factors.
+    Entries of a covariance are in ``nS*mV``, row first, which the unit library calls pA: right, and
+    it hides the two factors.
     """
     text = _TEXTS.as_written(rows.units[i], cols.units[j])
-    if _are_reciprocal(rows, cols):
+    if text and _are_reciprocal(rows, cols):
         factors = [_TEXTS.as_written(rows.units[k], None) for k in (i, j)]
-        if re.fullmatch(r"[^*/^]+", text) and text not in factors:
+        if all(factors) and factors[0] != factors[1]:
             return "*".join(f"({factor})" if "/" in factor else factor for factor in factors)
     return text or "1"
 
@@ -111,22 +110,28 @@ def _blocks(array: Any, rows: Axis, cols: Axis) -> Iterator[tuple[str, ...]]:
     range_of = _ranges(array)
     for i, row in enumerate(rows.labels):
         for j, col in enumerate(cols.labels):
-            unit = entry_unit_text(rows, i, cols, j)
-            shape, values = rows.shapes[i] + cols.shapes[j], range_of(rows.spans[i], cols.spans[j])
+            shape, unit = rows.shapes[i] + cols.shapes[j], entry_unit_text(rows, i, cols, j)
+            values = range_of(rows.spans[i], cols.spans[j], _plain_factor(rows, i, cols, j))
             yield row or ".", col or ".", str(shape), unit, values
 
 
-def _ranges(array: Any) -> Callable[[slice, slice], str]:
-    """What gives the range of values of a block in words."""
+def _plain_factor(rows: Axis, i: int, cols: Axis, j: int) -> float:
+    """A block without a dimension is shown as the plain numbers that it is: V over mV is 1000."""
+    unit = unit_ratio(rows.units[i], cols.units[j])
+    return unit.magnitude if is_dimensionless(unit) else 1.0
+
+
+def _ranges(array: Any) -> Callable[[slice, slice, float], str]:
+    """What gives the range of values of a block, times a factor, in words."""
     if not _is_known(array):
-        return lambda rows, cols: "traced"
+        return lambda rows, cols, factor: "traced"
     if not isinstance(array, BCOO):
         values = np.asarray(array)
-        return lambda rows, cols: _range(values[..., rows, cols])
+        return lambda rows, cols, factor: _range(values[..., rows, cols], factor)
     # without a dense copy, which may not fit
     stored, (i, j) = np.asarray(array.data), np.moveaxis(np.asarray(array.indices), -1, 0)
-    return lambda rows, cols: _stored_text(
-        stored[(rows.start <= i) & (i < rows.stop) & (cols.start <= j) & (j < cols.stop)]
+    return lambda rows, cols, factor: _stored_text(
+        stored[(rows.start <= i) & (i < rows.stop) & (cols.start <= j) & (j < cols.stop)], factor
     )
 
 
@@ -134,16 +139,17 @@ def _is_known(array: Any) -> bool:
     return isinstance(array, jax.Array | np.ndarray | BCOO) and not has_tracer(array)
 
 
-def _stored_text(values: np.ndarray) -> str:
-    return f"{values.size:,} stored, {_range(values)}" if values.size else "none stored"
+def _stored_text(values: np.ndarray, factor: float) -> str:
+    return f"{values.size:,} stored, {_range(values, factor)}" if values.size else "none stored"
 
 
-def _range(values: np.ndarray) -> str:
+def _range(values: np.ndarray, factor: float) -> str:
     if not values.size:
         return "none"
     if np.iscomplexobj(values):
-        return f"up to {_number(np.max(np.abs(values)))} in size"
-    low, high = np.min(values), np.max(values)
+        return f"up to {_number(float(np.max(np.abs(values))) * factor)} in size"
+    # in 64 bits, since a factor may leave what the dtype holds
+    low, high = (float(end(values)) * factor for end in (np.min, np.max))
     return _number(low) if low == high else f"{_number(low)} to {_number(high)}"
 
 
