@@ -367,6 +367,17 @@ def test_adding_in_place_and_failing_leaves_the_state_as_it_was():
     assert not holds_tracer(V)
 
 
+def test_the_keys_of_what_is_not_differentiated_keep_their_order():
+    p, state = {"z": q(1.0, u.mV), "a": [q(2.0, u.mV)]}, State({"y": q(1.0, u.ms), "b": 2.0})
+
+    def ordered(x, p):
+        assert list(p) == ["z", "a"]
+        assert list(state.value) == ["y", "b"]
+        return x * p["z"] * p["a"][0] * state.value["y"]
+
+    assert_physically_equal(jacrev(ordered, unit_aware=True)(1.0, p), q(2.0, u.mV**2 * u.ms))
+
+
 def test_what_a_function_collects_in_a_list_stays_there():
     seen = []
     jacrev(lambda x, seen: (seen.append("called"), x)[1])(1.0, seen)

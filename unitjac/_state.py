@@ -196,11 +196,15 @@ class StateTrace:
 
 
 def fresh(value: Any) -> Any:
-    """The same leaves in new containers.
+    """The same leaves in new containers, keys in their own order.
 
     ``V.value += dV`` asks a quantity to change itself, and the one that a state holds stays as it
     is until all is computed.
     """
+    if type(value) is dict:
+        return {key: fresh(part) for key, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(fresh, value))
     return value if isinstance(value, jax.Array) else jax.tree.map(lambda leaf: leaf, value)
 
 

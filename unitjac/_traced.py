@@ -67,7 +67,9 @@ class Traced:
         args, seeds = self.inputs.place(leaves)
         with StateTrace(seeds) as trace:
             try:
-                result = self.fun(*map(_own, args), **_own(dict(self.kwargs)))
+                result = self.fun(
+                    *map(_own, args), **{name: _own(value) for name, value in self.kwargs.items()}
+                )
             except jax.errors.UnexpectedTracerError as error:
                 raise_leak(error, trace.writes)
         if self.check_states:

@@ -327,7 +327,8 @@ def _needing(package: str) -> Generator[None]:
         yield
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"to_{package} needs {package}, which is not installed. Type: pip install {package}"
+            f"to_{package} needs {package}, which is not installed. Type: pip install "
+            "'unitjac[interop]'"
         ) from error
 
 
