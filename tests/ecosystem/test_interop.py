@@ -183,7 +183,10 @@ def test_traced_arrays_are_refused_by_numpy(to):
 def test_a_library_that_is_not_installed(to, monkeypatch):
     name = to.__name__.removeprefix("to_")
     monkeypatch.setitem(sys.modules, name, None)
-    text = rf"{to.__name__} needs {name}, which is not installed\. Type: pip install 'unitjac"
+    text = (
+        rf"{to.__name__} needs {name}, which is not installed\. Type: pip install "
+        r"'unitjac\[interop\]'"
+    )
     with pytest.raises(ImportError, match=text):
         to(1.0 * u.mV)
 
