@@ -188,7 +188,20 @@ def unit_text(unit: Unit | None) -> str:
     """A unit in a message: ``1`` where there is none, the number where it has no dimension."""
     if unit is None or is_one(unit):
         return "1"
-    return f"{unit.magnitude:g}" if is_dimensionless(unit) and not unit.is_fullname else str(unit)
+    if is_dimensionless(unit) and not unit.is_fullname:
+        return f"{unit.magnitude:g}"
+    return per_millisecond(str(unit))
+
+
+def per_millisecond(text: str) -> str:
+    """The text of a unit with 1/ms where brainunit writes kHz, which for a rate nobody does."""
+    parts = text.split(" / ")
+    if "kHz" not in parts[0].split(" * "):
+        return text
+    above = [part for part in parts[0].split(" * ") if part != "kHz"]
+    below = ["ms", *parts[1].strip("()").split(" * ")] if len(parts) == 2 else ["ms"]
+    under = below[0] if len(below) == 1 else f"({' * '.join(below)})"
+    return f"{' * '.join(above) or '1'} / {under}"
 
 
 def leaf_text(leaf: Any) -> str:

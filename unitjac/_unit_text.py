@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ._quantity import UNITLESS, Unit, unit_ratio
+from ._quantity import UNITLESS, Unit, per_millisecond, unit_ratio
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class UnitTexts:
             return self.written[unit]
         if unit.is_unitless:
             return ""
-        return _compact(_per_millisecond(str(unit)))
+        return _compact(per_millisecond(str(unit)))
 
     def as_written(self, over: Unit | None, under: Unit | None) -> str:
         """:meth:`quotient` where a plain leaf has no unit at all."""
@@ -67,17 +67,6 @@ class UnitTexts:
 
 def _compact(text: str) -> str:
     return text.replace(" / ", "/").replace(" * ", "*").replace("10.0^", "10^")
-
-
-def _per_millisecond(text: str) -> str:
-    """`brainunit` turns 1/ms into kHz, which for a rate nobody writes."""
-    parts = text.split(" / ")
-    if "kHz" not in parts[0].split(" * "):
-        return text
-    above = [part for part in parts[0].split(" * ") if part != "kHz"]
-    below = ["ms", *parts[1].strip("()").split(" * ")] if len(parts) == 2 else ["ms"]
-    under = below[0] if len(below) == 1 else f"({' * '.join(below)})"
-    return f"{' * '.join(above) or '1'} / {under}"
 
 
 def _is_readable(text: str, unit: Unit, parts: tuple[str, str]) -> bool:
