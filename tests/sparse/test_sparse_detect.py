@@ -172,6 +172,103 @@ def count_equations(jaxpr) -> int:
     return len(jaxpr.eqns) + sum(count_equations(sub) for sub in inner if sub is not None)
 
 
+# Rules for derivatives that users give
+
+
+def bump(x):
+    return 1.0 / (1.0 + jnp.abs(x)) ** 2
+
+
+@jax.custom_jvp
+def spike(x):
+    """A step, whose derivative is a bump: the surrogate gradient of a spiking neuron."""
+    return (x > 0).astype(x.dtype)
+
+
+@spike.defjvp
+def spike_jvp(primals, tangents):
+    return spike(primals[0]), bump(primals[0]) * tangents[0]
+
+
+@jax.custom_vjp
+def pulled_spike(x):
+    return (x > 0).astype(x.dtype)
+
+
+pulled_spike.defvjp(lambda x: (pulled_spike(x), x), lambda x, cotangent: (bump(x) * cotangent,))
+
+
+@pytest.mark.parametrize("step", [spike, pulled_spike], ids=["jvp", "vjp"])
+def test_a_step_with_a_surrogate_derivative(step):
+    """Nothing depends on a step, and yet its derivative is not zero."""
+
+    def layer(V):
+        return step(V.to_decimal(u.mV)) * u.hertz + jnp.roll(V.mantissa, 1) * u.hertz
+
+    V = q(ramp(5) - 1.0, u.mV)
+    jac = sparse_jacobian(layer, V, mode="rev")
+    wanted = np.eye(5) + np.roll(np.eye(5), 1, axis=0) > 0
+    np.testing.assert_array_equal(jac.pattern.todense(), wanted)
+    expected = np.diag(bump(V.mantissa)) + np.roll(np.eye(5), 1, axis=0)
+    np.testing.assert_allclose(jac(V).dense, expected, rtol=1e-6)
+    jac.check(V)
+
+
+def test_a_spiking_neuron_in_time():
+    """Leak, reset and spikes: each spike depends on all inputs before it, and on no later one."""
+
+    def spikes(current):
+        def step(V, I_ext):
+            V = 0.9 * V + I_ext
+            return V * (1.0 - spike(V - 1.0)), spike(V - 1.0)
+
+        return lax.scan(step, 0.0, current)[1]
+
+    current = ramp(6)
+    found = detected(spikes, current)
+    assert not np.any((np.asarray(jax.jacrev(spikes)(current)) != 0) & ~found)
+
+
+# Programs of JAX: no entry is lacking, wherever one looks
+
+PROGRAMS = {
+    "sort": jnp.sort,
+    "argsort": lambda x: x[jnp.argsort(x)],
+    "largest": lambda x: x[jnp.argmax(x)] * jnp.ones(3),
+    "cumulated": lambda x: jnp.cumsum(x) * lax.cummax(x),
+    "self": lambda x: jnp.where(x > jnp.roll(x, 1), x, jnp.roll(x, 2)),
+    "clipped": lambda x: jnp.clip(x, jnp.roll(x, 1), jnp.roll(x, 2)),
+    "convolved": lambda x: jnp.convolve(x, jnp.asarray([1.0, 2.0, 1.0]), mode="same"),
+    "matrices": lambda x: x.reshape(2, 3) @ x.reshape(3, 2),
+    "looked up": lambda x: lax.dynamic_slice(x, (jnp.asarray(2),), (2,)),
+    "scattered": lambda x: jnp.zeros(8).at[jnp.asarray([0, 2, 4, 6, 1, 3])].add(x**2),
+    "branches": lambda x: lax.cond(x[0] > 0, lambda x: x * x[1], jnp.flip, x),
+    "while": lambda x: lax.while_loop(
+        lambda s: s[0] < 3, lambda s: (s[0] + 1, jnp.roll(s[1], 1) * s[1]), (0, x)
+    )[1],
+    "softmax": lambda x: jax.nn.softmax(x[:3]).sum() * jnp.roll(x, 1) + jax.nn.relu(x),
+    "normed": lambda x: x / jnp.linalg.norm(x),
+    "outer": lambda x: jnp.triu(jnp.outer(x, x)),
+    "remainder": lambda x: x % jnp.abs(jnp.roll(x, 1)),
+    "interpolated": lambda x: jnp.interp(jnp.asarray([0.5, 2.5]), jnp.arange(6.0), x),
+    "gradient": lambda x: jax.grad(lambda y: jnp.sum(y**2 * jnp.roll(y, 1)))(x),
+    "segments": lambda x: jax.ops.segment_sum(x, jnp.asarray([0, 1, 0, 2, 1, 1]), 3),
+    "associative": lambda x: lax.associative_scan(jnp.multiply, x),
+    "half": lambda x: x.astype(jnp.bfloat16).astype(jnp.float32) * jnp.roll(x, 1),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_entry_is_lacking_anywhere(name, rng):
+    fun = PROGRAMS[name]
+    found = detected(fun, jnp.asarray(rng.normal(size=6), jnp.float32))
+    derivative = jax.jit(jax.jacfwd(fun))
+    for size in (0.3, 1.0, 3.0):
+        x = jnp.asarray(rng.normal(size=6) * size, jnp.float32)
+        dense = np.asarray(derivative(x)).reshape(-1, 6)
+        assert not np.any((dense != 0) & np.isfinite(dense) & ~found)
+
+
 # What is not known
 
 
@@ -188,10 +285,19 @@ def solved(x):
     return jnp.linalg.solve(jnp.eye(4) * 3, x)
 
 
+def scattered(x):
+    return jnp.zeros(8).at[x.astype(int)].add(x)
+
+
 @pytest.mark.parametrize(
     ("fun", "operation"),
-    [(spectrum, "fft"), (tridiagonal, "tridiagonal_solve"), (solved, r"[\w ]+")],
-    ids=["fft", "tridiagonal_solve", "solve"],
+    [
+        (spectrum, "fft"),
+        (tridiagonal, "tridiagonal_solve"),
+        (solved, r"[\w ]+"),
+        (scattered, "scatter-add"),
+    ],
+    ids=["fft", "tridiagonal_solve", "solve", "scatter"],
 )
 def test_an_operation_that_is_not_known(fun, operation):
     text = (

@@ -179,14 +179,15 @@ def _peak(jaxpr: Any) -> int:
     alive: dict[int, int] = {id(v): _bytes(v) for v in jaxpr.invars}
     peak = sum(alive.values())
     for k, eqn in enumerate(jaxpr.eqns):
-        inner = max((_peak(sub) for sub in _inner_jaxprs(eqn)), default=0)
+        inner = max((_peak(sub) for sub in inner_jaxprs(eqn)), default=0)
         alive |= {id(v): _bytes(v) for v in eqn.outvars}
         peak = max(peak, sum(alive.values()) + inner)
         alive = {v: size for v, size in alive.items() if last_use.get(v, -1) > k}
     return peak
 
 
-def _inner_jaxprs(eqn: Any) -> list[Any]:
+def inner_jaxprs(eqn: Any) -> list[Any]:
+    """The programs that an equation contains: the body of a loop, the branches of a condition."""
     values = [v for p in eqn.params.values() for v in (p if isinstance(p, tuple | list) else (p,))]
     jaxprs = [getattr(v, "jaxpr", v) for v in values]
     return [jaxpr for jaxpr in jaxprs if hasattr(jaxpr, "eqns")]

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from unitjac._engine._pattern import Pattern
+from unitjac._engine._sweep import inner_jaxprs
 
 from ._sums import as_sums
 
@@ -63,6 +64,18 @@ def detect(
     asdex = _asdex()
     if not all(shape):
         return Pattern.at([], [], shape)
+    program, images = jax.make_jaxpr(function, return_shape=True)(leaves, rest)
+    if _contains(program.jaxpr, "custom_vjp_call"):
+        pulled = _detected(asdex, _pulled(function), images, (leaves, rest), name)
+        return Pattern.at(pulled.cols, pulled.rows, shape)
+    if _contains(program.jaxpr, "custom_jvp_call"):
+        found = _detected(asdex, _pushed(function), leaves, (leaves, rest), name)
+    else:
+        found = _detected(asdex, function, leaves, rest, name)
+    return Pattern.at(found.rows, found.cols, shape)
+
+
+def _detected(asdex: Any, function: Any, leaves: Any, rest: Any, name: str) -> Any:
     program = jax.make_jaxpr(function)(leaves, rest)
     arrays = [
         _any_array(given, aval)
@@ -70,17 +83,50 @@ def detect(
     ]
     selected = tuple(range(len(leaves)))
     try:
-        found = asdex.jacobian_sparsity(as_sums(program, len(leaves)), *arrays, argnums=selected)
-    except NotImplementedError as error:
-        operation = re.search(r"primitive '([^']+)'", str(error))
+        return asdex.jacobian_sparsity(as_sums(program, len(leaves)), *arrays, argnums=selected)
+    except (NotImplementedError, ValueError) as error:
+        # not known at all, or not where what is looked up depends on the input too
+        operation = re.search(r"primitive '([^']+)'|'([^']+)' handler assumes", str(error))
         if operation is None:
             raise
+        unknown = operation[1] or operation[2]
         raise UnknownPrimitive(
-            f"the pattern of {name} cannot be detected: it contains the operation "
-            f"{operation[1]!r}, of which asdex {version('asdex')} does not know the dependence. "
+            f"the pattern of {name} cannot be detected: it contains the operation {unknown!r}, of "
+            f"which asdex {version('asdex')} does not know the dependence. "
             f'Give the pattern by hand, {_BY_HAND}, or take it for dense with fallback="dense".'
         ) from error
-    return Pattern.at(found.rows, found.cols, found.shape)
+
+
+def _pushed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The pushforward, linear in the tangents: with the rules that users give for derivatives.
+
+    A spike is a step, on which nothing depends, and the rule for its derivative is a bump.
+    """
+
+    def push(tangents: Any, point: Any) -> Any:
+        leaves, rest = point
+        return jax.jvp(lambda inner: function(inner, rest), (leaves,), (tangents,))[1]
+
+    return push
+
+
+def _pulled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The pullback, linear in the cotangents: there are rules for it only, and no pushforward."""
+
+    def pull(cotangents: Any, point: Any) -> Any:
+        leaves, rest = point
+        return jax.vjp(lambda inner: function(inner, rest), leaves)[1](cotangents)[0]
+
+    return pull
+
+
+def _contains(jaxpr: Any, primitive: str) -> bool:
+    """Whether a program, or one inside of it, has an operation whose name begins so."""
+    return any(
+        eqn.primitive.name.startswith(primitive)
+        or any(_contains(inner, primitive) for inner in inner_jaxprs(eqn))
+        for eqn in jaxpr.eqns
+    )
 
 
 def _any_array(given: Any, aval: Any) -> Any:
