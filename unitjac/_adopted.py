@@ -12,10 +12,12 @@ trace ends. So such a state belongs to one thread at a time.
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from ._errors import has_tracer
 from ._state import State, StateTrace, fresh, watchers
 
 
@@ -143,9 +145,9 @@ def _watched(trace: StateTrace) -> Generator[None]:
     for state in seeded:
         state.note_read()  # a trace outside of this one keeps what it sees first
     before = {state: state.held() for state in seeded}
-    recorder = _recorder()
+    recorder, created = _recorder(), _Created()
     try:
-        with recorder:
+        with recorder, created:
             for state, value in seeded.items():
                 state.install(value)
             yield
@@ -156,10 +158,38 @@ def _watched(trace: StateTrace) -> Generator[None]:
             if is_written:
                 trace.writes[state] = state.held()
             before.setdefault(state, original)
+        for state in created.alive():
+            trace.writes[state] = state.held()
+            before[state] = None  # no tracer stays in it; the value that it is to have comes later
         for state, value in before.items():
             state.install(value)
             if isinstance(state, FlaxVariable):  # which tells nobody that it is read
                 trace.reads[state] = None
+
+
+class _Created:
+    """The states of brainstate that are made while a trace runs, as long as somebody keeps them."""
+
+    def __init__(self) -> None:
+        catch = getattr(sys.modules.get("brainstate"), "catch_new_states", nullcontext)
+        self._catching: Any = catch()
+        self._found: list[weakref.ref[Any]] = []
+
+    def __enter__(self) -> None:
+        self._catcher = self._catching.__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        self._catching.__exit__(*exc)
+        if self._catcher is not None:
+            self._found = [weakref.ref(state) for state in self._catcher.get_states()]
+            self._catcher = None
+
+    def alive(self) -> Iterator[BrainState]:
+        """Those that hold a tracer, which must not outlive its trace."""
+        for found in self._found:
+            origin = found()
+            if origin is not None and has_tracer(BrainState(origin).held()):
+                yield BrainState(origin)
 
 
 def _recorder() -> Any:

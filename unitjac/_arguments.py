@@ -7,7 +7,6 @@ Never touches: values of arguments, derivatives.
 from __future__ import annotations
 
 import inspect
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import jax
 
 from ._adopted import as_state
-from ._errors import array_text, path_text
+from ._errors import array_text, as_int, path_text
 from ._state import State
 
 
@@ -169,11 +168,9 @@ def _as_argnums(argnums: Any) -> int | tuple[int, ...]:
 
 
 def _as_position(n: Any) -> int:
-    try:
-        if not isinstance(n, bool):
-            return operator.index(n)
-    except TypeError:
-        pass  # a float, an array of several numbers, no number at all
+    position = as_int(n)
+    if position is not None:
+        return position
     raise TypeError(
         f"argnums must be an int or a sequence of ints, got {n!r} ({type(n).__name__}). "
         "Write argnums=0, or argnums=(0, 2)."

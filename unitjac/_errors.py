@@ -7,6 +7,7 @@ object or a place in a tree is written in a message. Never touches: units, state
 from __future__ import annotations
 
 import inspect
+import operator
 import os
 import sys
 import warnings
@@ -38,6 +39,16 @@ def warn_user(message: str, category: type[Warning]) -> None:
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def as_int(value: Any) -> int | None:
+    """The whole number that ``value`` is; None where it is none. A bool is none."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:  # a float, an array of several numbers, no number at all
+        return None
 
 
 def dtype_of(leaf: Any) -> np.dtype:

@@ -250,6 +250,36 @@ def test_a_compiled_call_traces_once_for_each_shape():
     assert_physically_equal(jac(q(-10.0, u.mV)), q(by_g, u.mV / u.nS))
 
 
+@eager_and_compiled
+def test_a_state_that_is_made_inside_and_kept(jit):
+    """It has its value after the call, and no tracer."""
+    V, kept = brainstate.ParamState(q(3.0, u.mV)), []
+
+    def with_a_state_of_its_own(x):
+        inner = brainstate.ShortTermState(x * 2.0)
+        kept.append(inner)
+        inner.value = inner.value * 3.0
+        return inner.value * V.value
+
+    jac = uj.jacrev(with_a_state_of_its_own, grad_states=V, unit_aware=True, jit=jit)
+    assert float(jac(2.0)) == 12.0
+    assert not holds_tracer(kept[-1])
+    assert float(kept[-1].value) == 12.0
+
+
+@eager_and_compiled
+def test_a_state_that_is_made_inside_and_forgotten(jit):
+    V = brainstate.ParamState(q(3.0, u.mV))
+    jac = uj.jacrev(
+        lambda x: brainstate.ShortTermState(x).value * V.value,
+        grad_states=V,
+        unit_aware=True,
+        jit=jit,
+    )
+    assert float(jac(2.0)) == 2.0
+    assert jac.plan(2.0).writes == ()
+
+
 # Left alone
 
 

@@ -8,7 +8,6 @@ Everything here is plain NumPy and happens before numbers flow.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +16,8 @@ import jax
 import numpy as np
 from jax.core import Tracer
 from jax.experimental.sparse import BCOO
+
+from unitjac._errors import as_int
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,10 +230,7 @@ def _of_matrix(given: Any) -> Pattern:
 
 
 def _size(value: Any, name: str) -> int:
-    try:
-        size = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        size = None
+    size = as_int(value)
     if size is None:
         raise TypeError(
             f"{name} of a band must be an int, got {value!r} ({type(value).__name__}). Write "

@@ -11,7 +11,6 @@ its seeds are made on the fly.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from unitjac._errors import abstract
+from unitjac._errors import abstract, as_int
 
 from ._progress import Progress
 from ._seeds import basis, one_hot, sizes
@@ -146,7 +145,7 @@ def check_chunk_size(chunk_size: Any) -> ChunkSize:
     """
     if chunk_size is None or (isinstance(chunk_size, str) and chunk_size == "auto"):
         return chunk_size
-    size = _as_int(chunk_size)
+    size = as_int(chunk_size)
     if size is None:
         raise TypeError(
             f'chunk_size must be an int, "auto" or None, got {chunk_size!r} '
@@ -157,13 +156,6 @@ def check_chunk_size(chunk_size: Any) -> ChunkSize:
             f"chunk_size must be at least 1, got {size}. Leave it out for all at once."
         )
     return size
-
-
-def _as_int(value: Any) -> int | None:
-    try:
-        return None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        return None
 
 
 def row_bytes(apply: Linear, leaves: Sequence[Any]) -> int:
