@@ -4,10 +4,12 @@
 interpreter that is not there is an error, and no session is skipped.
 """
 
+import os
 import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -22,6 +24,7 @@ OLDEST = "3.11"
 NEWER = ("3.15", "3.14", "3.13", "3.12")  # the newest one that is installed
 PYTEST = ("--numprocesses", "auto", "--maxprocesses", "8")
 ENV = {"JAX_PLATFORMS": "cpu"}
+PYRIGHT = "pyright[nodejs]==1.1.414"  # that of the extra dev
 # Tests skip a library that does not import, which here must not go unnoticed. Not asdex: its newest
 # version does not import on JAX 0.12.
 LIBRARIES = (
@@ -81,7 +84,8 @@ def newest(session: nox.Session) -> None:
 @nox.session(python=interpreter(OLDEST))
 def package(session: nox.Session) -> None:
     """Build the package, check it, and run the main job with nothing but the wheel."""
-    session.install("build", "twine")
+    session.install("build", "twine", "cffconvert", PYRIGHT)
+    session.run("cffconvert", "--validate")
     folder = Path(session.create_tmp()).resolve() / "dist"
     shutil.rmtree(folder, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(folder))
@@ -93,6 +97,19 @@ def package(session: nox.Session) -> None:
     session.run(str(alone / "python"), "-m", "pip", "install", "--quiet", str(wheel), external=True)
     with session.chdir(folder):  # where no source of the package lies
         session.run(str(alone / "unitjac"), "sensitivity", "hodgkin-huxley", env=ENV, external=True)
+    check_types(session, alone.parent)
+
+
+def check_types(session: nox.Session, environment: Path) -> None:
+    """Raise where a public name of the installed wheel has no complete type."""
+    path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    types = "--verifytypes", "unitjac", "--ignoreexternal"
+    pyright = str(Path(session.bin).resolve() / "pyright")
+    # elsewhere: in here pyright would read pyproject.toml, and look at the sources
+    with tempfile.TemporaryDirectory() as elsewhere, session.chdir(elsewhere):
+        # nox would put its own environment first
+        of_wheel = f"VIRTUAL_ENV={environment}", f"PATH={path}"
+        session.run("env", *of_wheel, pyright, *types, external=True)
 
 
 def check_contents(session: nox.Session, wheel: Path, sdist: Path) -> None:

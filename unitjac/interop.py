@@ -130,8 +130,8 @@ def to_pint(tree: Any, registry: Any = None) -> Any:
     --------
     >>> import brainunit as u
     >>> from unitjac.interop import to_pint
-    >>> to_pint(3.0 * u.mV)
-    <Quantity(3.0, 'millivolt')>
+    >>> print(to_pint(3.0 * u.mV))
+    3.0 millivolt
     """
     if registry is None:
         with _needing("pint"):

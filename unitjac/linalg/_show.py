@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -93,6 +94,8 @@ def entry_unit_text(rows: Axis, i: int, cols: Axis, j: int) -> str:
     text = _TEXTS.as_written(rows.units[i], cols.units[j])
     if text and _are_reciprocal(rows, cols):
         factors = [_TEXTS.as_written(rows.units[k], None) for k in (i, j)]
+        if factors[0] == factors[1] and re.fullmatch(r"[^*/^()]+", factors[0]):
+            return f"{factors[0]}^2"
         if all(factors) and factors[0] != factors[1]:
             return "*".join(f"({factor})" if "/" in factor else factor for factor in factors)
     return text or "1"
