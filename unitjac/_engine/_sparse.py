@@ -351,7 +351,19 @@ def _swept(image: Callable[[Any], list[Any]], count: int, chunk_size: ChunkSize)
     chunk = _CHUNK if chunk_size == "auto" else chunk_size
     if chunk is None or chunk >= count:
         return jax.vmap(image)(jnp.arange(count))
-    return jax.lax.map(image, jnp.arange(count), batch_size=chunk)
+    # a map in batches cannot divide what has no numbers
+    shapes = jax.eval_shape(image, jax.ShapeDtypeStruct((), jnp.arange(0).dtype))
+    stacks = [jnp.zeros((count, *shape.shape), shape.dtype) for shape in shapes]
+    filled = [k for k, shape in enumerate(shapes) if shape.size]
+
+    def of_filled(colour: Any) -> list[Any]:
+        images = image(colour)
+        return [images[k] for k in filled]
+
+    swept = jax.lax.map(of_filled, jnp.arange(count), batch_size=chunk)
+    for k, stack in zip(filled, swept, strict=True):
+        stacks[k] = stack
+    return stacks
 
 
 def _common_dtype(leaves: Sequence[Any]) -> Any:
