@@ -76,8 +76,11 @@ def attach(magnitude: Any, unit: Unit | None) -> Any:
     return magnitude if unit is None else Quantity(magnitude, unit=unit)
 
 
-def _spelled(unit: Unit | None) -> str | None:
-    return None if unit is None else unit.dispname
+def _spelled(unit: Unit | None) -> Any:
+    if unit is None:
+        return None
+    # V/kohm is called mA too, and what is made of it is named by these parts
+    return unit.dispname, tuple(getattr(unit, "_display_parts", None) or ())
 
 
 def cached_as_written(
@@ -90,7 +93,7 @@ def cached_as_written(
     """
 
     @lru_cache(maxsize=4096)
-    def known(one: Unit | None, other: Unit | None, names: tuple[str | None, str | None]) -> Unit:
+    def known(one: Unit | None, other: Unit | None, names: Any) -> Unit:
         return combine(one, other)
 
     @wraps(combine)
