@@ -79,8 +79,12 @@ def attach(magnitude: Any, unit: Unit | None) -> Any:
 def _spelled(unit: Unit | None) -> Any:
     if unit is None:
         return None
-    # V/kohm is called mA too, and what is made of it is named by these parts
-    return unit.dispname, tuple(getattr(unit, "_display_parts", None) or ())
+    # V/kohm is called mA too, and what is made of it is named by its parts. Where brainunit keeps
+    # them elsewhere, each unit stands for itself: it lives as long as its place in the cache.
+    for parts in ("_display_parts", "_terms"):  # up to brainunit 0.5, and from 0.6 on
+        if hasattr(unit, parts):
+            return unit.dispname, tuple(getattr(unit, parts) or ())
+    return id(unit)
 
 
 def cached_as_written(
