@@ -24,7 +24,7 @@ OLDEST = "3.11"
 NEWER = ("3.15", "3.14", "3.13", "3.12")  # the newest one that is installed
 PYTEST = ("--numprocesses", "auto", "--maxprocesses", "8")
 ENV = {"JAX_PLATFORMS": "cpu"}
-PYRIGHT = "pyright[nodejs]==1.1.414"  # that of the extra dev
+EXTRAS = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
 # Tests skip a library that does not import, which here must not go unnoticed. Not asdex: its newest
 # version does not import on JAX 0.12.
 LIBRARIES = (
@@ -84,7 +84,8 @@ def newest(session: nox.Session) -> None:
 @nox.session(python=interpreter(OLDEST))
 def package(session: nox.Session) -> None:
     """Build the package, check it, and run the main job with nothing but the wheel."""
-    session.install("build", "twine", "cffconvert", PYRIGHT)
+    pyright = [pinned for pinned in EXTRAS["dev"] if pinned.startswith("pyright")]
+    session.install(*EXTRAS["ci"], *pyright, "cffconvert")
     session.run("cffconvert", "--validate")
     folder = Path(session.create_tmp()).resolve() / "dist"
     shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,6 @@ Peak memory is that of a process of its own, above what the imports and the inpu
 from __future__ import annotations
 
 import os
-import time
 
 import brainunit as u
 import jax
@@ -15,7 +14,7 @@ import jax.numpy as jnp
 import unitjac as uj
 
 from .own_process import best, dispatch, in_own_process, peak_above
-from .race import race
+from .race import race, timed
 from .report import bytes_text, rows, seconds_text, show
 
 
@@ -145,9 +144,7 @@ def _own_many_leaves(name: str) -> dict[str, float]:
         program = uj.jacrev(fun, unit_aware=True, jit=True)
     else:
         program = jax.jit(jax.jacrev(fun))
-    start = time.perf_counter()
-    jax.block_until_ready(program(p))
-    first = time.perf_counter() - start
+    first = timed(lambda: program(p))
     return {"first": first, "second": best(lambda: program(p))}
 
 

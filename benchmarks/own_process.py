@@ -9,11 +9,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import jax
+
+from .race import timed
 
 Figures = dict[str, float]
 FAILED: Figures = dict.fromkeys(("seconds", "peak", "first", "second"), float("nan"))
@@ -55,9 +56,4 @@ def _high_water() -> float:
 def best(function: Callable[[], object], repeats: int = 5) -> float:
     """The shortest of some calls in seconds, after a first one."""
     jax.block_until_ready(function())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(function())
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return min(timed(function) for _ in range(repeats))

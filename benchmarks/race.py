@@ -33,18 +33,19 @@ def race(
     repeats = {}
     for name, function in functions.items():
         jax.block_until_ready(function())
-        once = _timed(function, 3)
+        once = timed(function, 3)
         repeats[name] = max(1, int(budget / once))
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
-            times[name].append(_timed(function, repeats[name]))
+            times[name].append(timed(function, repeats[name]))
     lower = {name: float(np.quantile(values, 0.25)) for name, values in times.items()}
     base = next(iter(lower.values()))
     return [Result(name, t, t / base) for name, t in lower.items()]
 
 
-def _timed(function: Callable[[], object], repeats: int) -> float:
+def timed(function: Callable[[], object], repeats: int = 1) -> float:
+    """The seconds that a call takes, in the mean of several."""
     start = time.perf_counter()
     result = None
     for _ in range(repeats):

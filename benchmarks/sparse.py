@@ -6,22 +6,21 @@ and the dense Jacobian, are those of a process of their own.
 
 from __future__ import annotations
 
-import time
-
 import brainunit as u
 import jax
 import jax.numpy as jnp
 
 import unitjac as uj
+from unitjac._engine._pattern import joined
 from unitjac.models import cable
 
 from .own_process import best, dispatch, in_own_process, peak_above
-from .race import race
+from .race import race, timed
 from .report import bytes_text, rows, seconds_text
 
 SIZES = (1_000, 10_000, 100_000)
 DENSE = 10_000
-UNITS = {"V": u.mV, "m": u.UNITLESS, "h": u.UNITLESS, "n": u.UNITLESS}
+NAMES = ("V", "m", "h", "n")
 
 
 def run() -> None:
@@ -51,7 +50,7 @@ def bare(flat):
 
 
 def flat(state: dict):
-    return jnp.concatenate([u.get_mantissa(state[name]) for name in ("V", "m", "h", "n")])
+    return jnp.concatenate([u.get_mantissa(state[name]) for name in NAMES])
 
 
 def calls() -> None:
@@ -88,11 +87,9 @@ def plans() -> None:
     lines = []
     for n in SIZES:
         state = state_of(n)
-        by_hand = _seconds(
-            lambda n=n, s=state: uj.sparse_jacobian(slope, s, pattern=cable.pattern(n))
-        )
+        by_hand = timed(lambda n=n, s=state: uj.sparse_jacobian(slope, s, pattern=cable.pattern(n)))
         try:
-            detected = seconds_text(_seconds(lambda s=state: uj.sparse_jacobian(slope, s)))
+            detected = seconds_text(timed(lambda s=state: uj.sparse_jacobian(slope, s)))
         except ImportError:  # asdex is missing, or is not for this JAX
             detected = "-"
         lines.append((f"{n:,}", detected, seconds_text(by_hand)))
@@ -127,32 +124,11 @@ def _asdex(x):
         import asdex
     except ImportError:
         return None
-    n = x.size // 4
-    plan = uj.sparse_jacobian(bare, x, pattern=_joined(n))
-    pattern = asdex.SparsityPattern(plan.pattern.rows, plan.pattern.cols, plan.pattern.shape)
+    n, blocks = x.size // 4, cable.pattern(x.size // 4)
+    ours = joined([[blocks[out][name] for name in NAMES] for out in NAMES], [n] * 4, [n] * 4)
+    pattern = asdex.SparsityPattern(ours.rows, ours.cols, ours.shape)
     colored = asdex.jacobian_coloring_from_sparsity(pattern)
     return jax.jit(asdex.jacobian_from_coloring(bare, colored))
-
-
-def _joined(n: int):
-    """The cable's pattern as one matrix of scipy.sparse."""
-    from scipy import sparse
-
-    def matrix(block):
-        if block is None:
-            return sparse.coo_array((n, n))
-        ones = jnp.ones(block.nse)
-        return sparse.coo_array((ones, (block.rows, block.cols)), shape=(n, n))
-
-    blocks = cable.pattern(n)
-    names = ("V", "m", "h", "n")
-    return sparse.block_array([[matrix(blocks[i][j]) for j in names] for i in names])
-
-
-def _seconds(function) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
 
 
 # -- what runs in a process of its own ------------------------------------------------------------
