@@ -11,13 +11,12 @@ trace ends. So such a state belongs to one thread at a time.
 
 from __future__ import annotations
 
-import sys
 import weakref
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
-from ._errors import has_tracer
+from ._errors import has_tracer, imported
 from ._state import State, StateTrace, fresh, watchers
 
 
@@ -46,7 +45,7 @@ class Adopted(State):
     @classmethod
     def known(cls) -> Any:
         """The class of such states; None where its library is not imported."""
-        return getattr(sys.modules.get(cls.module), cls.type_name, None)
+        return imported(cls.module, cls.type_name)
 
     @property
     def name(self) -> Any:
@@ -136,76 +135,53 @@ class FlaxVariable(Adopted):
 
 
 @contextmanager
-def _watched(trace: StateTrace) -> Generator[None]:
-    """Put in the values that a trace has for such states, and put back what they had before.
-
-    In between it is found out which of them are read and which are written.
-    """
+def _seeded(trace: StateTrace) -> Generator[None]:
+    """Put in the values that a trace has for such states, and put back what they had before."""
     seeded = {s: value for s, value in trace.seeds.items() if isinstance(s, Adopted)}
     for state in seeded:
         state.note_read()  # a trace outside of this one keeps what it sees first
     before = {state: state.held() for state in seeded}
-    recorder, created = _recorder(), _Created()
     try:
-        with recorder, created:
-            for state, value in seeded.items():
-                state.install(value)
-            yield
+        for state, value in seeded.items():
+            state.install(value)
+        yield
     finally:
-        for origin, is_written, original in _recorded(recorder):
-            state = BrainState(origin)
-            trace.reads[state] = None
-            if is_written:
-                trace.writes[state] = state.held()
-            before.setdefault(state, original)
-        for state in created.alive():
-            trace.writes[state] = state.held()
-            before[state] = None  # no tracer stays in it; the value that it is to have comes later
         for state, value in before.items():
             state.install(value)
             if isinstance(state, FlaxVariable):  # which tells nobody that it is read
                 trace.reads[state] = None
 
 
-class _Created:
-    """The states of brainstate that are made while a trace runs, as long as somebody keeps them."""
-
-    def __init__(self) -> None:
-        catch = getattr(sys.modules.get("brainstate"), "catch_new_states", nullcontext)
-        self._catching: Any = catch()
-        self._found: list[weakref.ref[Any]] = []
-
-    def __enter__(self) -> None:
-        self._catcher = self._catching.__enter__()
-
-    def __exit__(self, *exc: object) -> None:
-        self._catching.__exit__(*exc)
-        if self._catcher is not None:
-            self._found = [weakref.ref(state) for state in self._catcher.get_states()]
-            self._catcher = None
-
-    def alive(self) -> Iterator[BrainState]:
-        """Those that hold a tracer, which must not outlive its trace."""
-        for found in self._found:
-            origin = found()
-            if origin is not None and has_tracer(BrainState(origin).held()):
-                yield BrainState(origin)
-
-
-def _recorder() -> Any:
-    """What brainstate records reads and writes with; nothing where it is not imported."""
-    stack = getattr(sys.modules.get("brainstate"), "StateTraceStack", None)
+@contextmanager
+def _recorded(trace: StateTrace) -> Generator[None]:
+    """Find out which states of brainstate are read, written and made; they keep what they had."""
+    stack = imported("brainstate", "StateTraceStack")
     if stack is None:
-        return nullcontext()
-    return stack(new_arg=lambda origin: fresh(BrainState(origin).held()))
+        yield
+        return
+    recorder = stack(new_arg=lambda origin: fresh(BrainState(origin).held()))
+    made: list[weakref.ref[Any]] = []  # weak: one that nobody keeps is nobody's business
+    try:
+        with imported("brainstate", "catch_new_states")() as catcher, recorder:
+            try:
+                yield
+            finally:
+                made += map(weakref.ref, catcher.get_states())
+                del catcher
+    finally:
+        columns = recorder.states, recorder.been_writen, recorder.original_state_values
+        for origin, is_written, original in zip(*columns, strict=True):
+            state = BrainState(origin)
+            trace.reads[state] = None
+            if is_written:
+                trace.writes[state] = state.held()
+            state.install(original)
+        for origin in [found() for found in made]:
+            if origin is not None and has_tracer(BrainState(origin).held()):
+                state = BrainState(origin)
+                trace.writes[state] = state.held()
+                state.install(None)  # no tracer stays in it; the value it is to have comes later
 
 
-def _recorded(recorder: Any) -> Iterator[tuple[Any, bool, Any]]:
-    """The states of brainstate that were used, whether each was written, and what it had before."""
-    if isinstance(recorder, nullcontext):
-        return iter(())
-    columns = recorder.states, recorder.been_writen, recorder.original_state_values
-    return zip(*columns, strict=True)
-
-
-watchers.append(_watched)
+# Entered in this order: what is put back last is what the states had before any of it.
+watchers += [_seeded, _recorded]

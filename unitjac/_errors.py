@@ -1,7 +1,8 @@
 """Warnings, and the words that messages are made of.
 
 Owns: the library's warning class, how a warning finds the user's line, how an array, an
-object or a place in a tree is written in a message. Never touches: units, states, derivatives.
+object or a place in a tree is written in a message, what is said of a library that is not there.
+Never touches: units, states, derivatives.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import operator
 import os
 import sys
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -39,6 +42,22 @@ def warn_user(message: str, category: type[Warning]) -> None:
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def imported(module: str, name: str) -> Any:
+    """What a module of another library has by this name; None where it is not imported."""
+    return getattr(sys.modules.get(module), name, None)
+
+
+@contextmanager
+def needing(what: str, package: str, extra: str) -> Generator[None]:
+    """Say which extra to install where the block imports a package that is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{what} needs {package}, which is not installed. Type: pip install 'unitjac[{extra}]'"
+        ) from error
 
 
 def as_int(value: Any) -> int | None:

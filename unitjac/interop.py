@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import brainunit as u
 import jax
 import numpy as np
 
-from ._errors import has_tracer, path_text
+from ._errors import has_tracer, imported, needing, path_text
 from ._quantity import UNITLESS, Unit, is_quantity
 
 __all__ = ["to_astropy", "to_brainunit", "to_pint", "to_unxt"]
@@ -51,6 +49,15 @@ class InSI(NamedTuple):
         return self.powers == other.powers and math.isclose(
             self.factor, other.factor, rel_tol=_DIGITS
         )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has no dimension."""
+        return not any(self.powers.values())
+
+    def plain(self, magnitude: Any) -> Any:
+        """A magnitude without a dimension in units of one."""
+        return magnitude if self.factor == 1.0 else magnitude * self.factor
 
 
 class NoMultiple(ValueError):
@@ -91,9 +98,9 @@ def to_brainunit(tree: Any) -> Any:
             return leaf
         unit, magnitude = kind.unit(leaf), kind.magnitude(leaf)
         given = _described(path, kind.in_si, unit)
-        known = _parsed(u.parse_unit, kind.text(unit))
-        if not any(given.powers.values()):
-            return magnitude if given.factor == 1.0 else magnitude * given.factor
+        if given.is_plain:
+            return given.plain(magnitude)
+        known = _tried(u.parse_unit, kind.text(unit))
         if known is not None and _of_brainunit(known).is_same(given):
             return u.Quantity(magnitude, unit=known)
         return u.Quantity(magnitude * given.factor, unit=_product(given.powers))
@@ -134,7 +141,7 @@ def to_pint(tree: Any, registry: Any = None) -> Any:
     3.0 millivolt
     """
     if registry is None:
-        with _needing("pint"):
+        with needing("to_pint", "pint", "interop"):
             import pint
         registry = pint.get_application_registry()
     return _leaving(tree, "pint", registry.parse_units, _pint_in_si, registry.Quantity)
@@ -167,7 +174,7 @@ def to_astropy(tree: Any) -> Any:
     >>> to_astropy(3.0 * u.mV)
     <Quantity 3. mV>
     """
-    with _needing("astropy"):
+    with needing("to_astropy", "astropy", "interop"):
         from astropy import units
     return _leaving(tree, "astropy", units.Unit, _astropy_in_si, units.Quantity)
 
@@ -197,7 +204,7 @@ def to_unxt(tree: Any) -> Any:
     >>> to_unxt(3.0 * u.mV).unit
     Unit("mV")
     """
-    with _needing("unxt"):
+    with needing("to_unxt", "unxt", "interop"):
         import unxt
     return _leaving(tree, None, unxt.unit, _astropy_in_si, unxt.Quantity)
 
@@ -222,13 +229,13 @@ def _leaving(
                     "Convert what the transformed function gives back, outside of it."
                 )
             magnitude = np.asarray(magnitude)[()]
-        if not any(given.powers.values()):
-            return magnitude if given.factor == 1.0 else magnitude * given.factor
-        known = _parsed(parse, str(leaf.unit))
-        if known is not None and _parsed(in_si, known, is_same_as=given):
+        if given.is_plain:
+            return given.plain(magnitude)
+        known = _tried(parse, str(leaf.unit))
+        meant = None if known is None else _tried(in_si, known)
+        if meant is not None and meant.is_same(given):
             return make(magnitude, known)
-        spelled = " * ".join(f"{_BASE[name][1]}**({p:g})" for name, p in given.powers.items() if p)
-        return make(magnitude * given.factor, parse(spelled))
+        return make(magnitude * given.factor, parse(_spelled(given.powers)))
 
     return jax.tree_util.tree_map_with_path(converted, tree, is_leaf=is_quantity)
 
@@ -246,7 +253,7 @@ class _Kind(NamedTuple):
 
 def _kind_of(leaf: Any) -> _Kind | None:
     for kind in _KINDS:
-        known = getattr(sys.modules.get(kind.module), kind.type_name, None)
+        known = imported(kind.module, kind.type_name)
         if known is not None and isinstance(leaf, known):
             return kind
     return None
@@ -278,6 +285,11 @@ def _product(powers: Mapping[str, float]) -> Unit:
     return product
 
 
+def _spelled(powers: Mapping[str, float]) -> str:
+    """A product of powers of SI base units in the words of pint and of astropy."""
+    return " * ".join(f"{_BASE[name][1]}**({power})" for name, power in powers.items() if power)
+
+
 def _pint_in_si(unit: Any) -> InSI:
     registry = unit._REGISTRY
     try:
@@ -285,8 +297,7 @@ def _pint_in_si(unit: Any) -> InSI:
         powers = dict.fromkeys(_BASE, 0.0)
         for name, power in unit.dimensionality.items():
             powers[spelled[name]] = float(power)
-        base = " * ".join(f"{_BASE[name][1]}**({p})" for name, p in powers.items() if p) or ""
-        base = registry.parse_units(base)
+        base = registry.parse_units(_spelled(powers))
         zero, one, two = (float(registry.convert(x, unit, base)) for x in (0.0, 1.0, 2.0))
     except Exception as error:
         raise NoMultiple(f"pint cannot say what it is in SI units ({error})") from error
@@ -312,24 +323,12 @@ def _astropy_in_si(unit: Any) -> InSI:
     return InSI(float(decomposed.scale), powers)
 
 
-def _parsed(parse: Callable[[Any], Any], text: Any, is_same_as: InSI | None = None) -> Any:
-    """What ``parse`` makes of a text, None where it cannot, or whether it is the same unit."""
+def _tried(read: Callable[[Any], Any], given: Any) -> Any:
+    """What ``read`` makes of what is given; None where it cannot."""
     try:
-        found = parse(text)
+        return read(given)
     except Exception:  # each library has errors of its own for what it does not know
         return None
-    return found if is_same_as is None else found.is_same(is_same_as)
-
-
-@contextmanager
-def _needing(package: str) -> Generator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f"to_{package} needs {package}, which is not installed. Type: pip install "
-            "'unitjac[interop]'"
-        ) from error
 
 
 def _astropy_text(unit: Any) -> str:

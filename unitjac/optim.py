@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ._errors import path_text
+from ._errors import needing, path_text
 from ._quantity import (
     Stripped,
     attach,
@@ -73,12 +73,8 @@ def scale_by_units(optimizer: Any, typical: Any, loss: Any = 1.0) -> Any:
     >>> round(float(updates["E"].to_decimal(u.mV)), 3)  # a tenth of the slope, 10 mV^2 per mV
     -1.0
     """
-    try:
+    with needing("scale_by_units", "optax", "optax"):
         import optax
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "scale_by_units needs optax, which is not installed. Type: pip install 'unitjac[optax]'"
-        ) from error
     inner = optax.with_extra_args_support(optimizer)
     sizes, of_loss = strip(typical), strip(loss)
     if len(of_loss.units) != 1 or np.shape(of_loss.magnitudes[0]) != ():

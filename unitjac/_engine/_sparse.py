@@ -28,7 +28,7 @@ from ._dense import Modes, Pure
 from ._dtypes import Mode, is_complex
 from ._pattern import Block, Pattern, split
 from ._seeds import cut, sizes
-from ._sweep import ChunkSize, Linear
+from ._sweep import ChunkSize, Linear, in_chunks
 
 # Leaves of fewer numbers are joined to their neighbours.
 _SMALL = 64
@@ -349,21 +349,8 @@ def _restricted(apply: Linear, leaves: list[Any], part: range) -> Linear:
 
 def _swept(image: Callable[[Any], list[Any]], count: int, chunk_size: ChunkSize) -> list[Any]:
     chunk = _CHUNK if chunk_size == "auto" else chunk_size
-    if chunk is None or chunk >= count:
-        return jax.vmap(image)(jnp.arange(count))
-    # a map in batches cannot divide what has no numbers
-    shapes = jax.eval_shape(image, jax.ShapeDtypeStruct((), jnp.arange(0).dtype))
-    stacks = [jnp.zeros((count, *shape.shape), shape.dtype) for shape in shapes]
-    filled = [k for k, shape in enumerate(shapes) if shape.size]
-
-    def of_filled(colour: Any) -> list[Any]:
-        images = image(colour)
-        return [images[k] for k in filled]
-
-    swept = jax.lax.map(of_filled, jnp.arange(count), batch_size=chunk)
-    for k, stack in zip(filled, swept, strict=True):
-        stacks[k] = stack
-    return stacks
+    swept, seeds = jax.vmap(image), jnp.arange(count)
+    return swept(seeds) if chunk is None or chunk >= count else in_chunks(swept, seeds, chunk)
 
 
 def _common_dtype(leaves: Sequence[Any]) -> Any:

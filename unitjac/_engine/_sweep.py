@@ -115,22 +115,27 @@ class Sweep:
 
     def _in_chunks(self, apply: Linear, leaves: Sequence[Any], rows: Any, chunk: int) -> list[Any]:
         """``apply`` on some vectors of the basis, ``chunk`` of them at once."""
-        count, rest = divmod(rows.shape[0], max(chunk, 1))
-        bar = Progress(count + (rest > 0)) if self.progress else None
+        bar = Progress(math.ceil(rows.shape[0] / max(chunk, 1))) if self.progress else None
 
         def swept(part: Any) -> list[Any]:
             if bar is not None:
                 jax.debug.callback(bar.step)
             return jax.vmap(apply)(one_hot(part, leaves))
 
-        if count * chunk == 0:
-            return swept(rows)
-        stacks = jax.lax.map(swept, rows[: count * chunk].reshape(count, chunk))
-        stacks = [stack.reshape(count * chunk, *stack.shape[2:]) for stack in stacks]
-        if rest:
-            last = swept(rows[count * chunk :])
-            stacks = [jnp.concatenate(pair) for pair in zip(stacks, last, strict=True)]
-        return stacks
+        return in_chunks(swept, rows, chunk)
+
+
+def in_chunks(swept: Callable[[Any], list[Any]], rows: Any, chunk: int) -> list[Any]:
+    """``swept`` of all rows, ``chunk`` of them at once; its arrays have a line for each row."""
+    count, rest = divmod(rows.shape[0], max(chunk, 1))
+    if count * chunk == 0:
+        return swept(rows)
+    stacks = jax.lax.map(swept, rows[: count * chunk].reshape(count, chunk))
+    stacks = [stack.reshape(count * chunk, *stack.shape[2:]) for stack in stacks]
+    if rest:
+        last = swept(rows[count * chunk :])
+        stacks = [jnp.concatenate(pair) for pair in zip(stacks, last, strict=True)]
+    return stacks
 
 
 def check_chunk_size(chunk_size: Any) -> ChunkSize:

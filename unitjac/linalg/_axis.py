@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from unitjac._errors import array_text, is_arraylike
+from unitjac._errors import array_text, as_int, is_arraylike
 from unitjac._quantity import (
     Unit,
     attach,
@@ -266,11 +265,8 @@ class Axis:
         return tree
 
     def _take_entry(self, index: Any, name: str) -> tuple[Axis, np.ndarray]:
-        try:
-            position = operator.index(index)
-        except TypeError:
-            position = None
-        if position is None or isinstance(index, bool):
+        position = as_int(index)
+        if position is None:
             raise TypeError(
                 f"a {name} index is a key of the tree, a tuple of keys, an int, a slice or an "
                 f"array of ints, got {index!r}."

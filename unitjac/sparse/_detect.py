@@ -66,24 +66,28 @@ def detect(
         return Pattern.at([], [], shape)
     program, images = jax.make_jaxpr(function, return_shape=True)(leaves, rest)
     if _contains(program.jaxpr, "custom_vjp_call"):
-        pulled = _detected(asdex, _pulled(function), images, (leaves, rest), name)
-        return Pattern.at(pulled.cols, pulled.rows, shape)
+        given = images, (leaves, rest)
+        found = _detected(asdex, jax.make_jaxpr(_pulled(function))(*given), given, name)
+        return Pattern.at(found.cols, found.rows, shape)
+    given = leaves, rest
     if _contains(program.jaxpr, "custom_jvp_call"):
-        found = _detected(asdex, _pushed(function), leaves, (leaves, rest), name)
-    else:
-        found = _detected(asdex, function, leaves, rest, name)
+        given = leaves, given
+        program = jax.make_jaxpr(_pushed(function))(*given)
+    found = _detected(asdex, program, given, name)
     return Pattern.at(found.rows, found.cols, shape)
 
 
-def _detected(asdex: Any, function: Any, leaves: Any, rest: Any, name: str) -> Any:
-    program = jax.make_jaxpr(function)(leaves, rest)
+def _detected(asdex: Any, program: Any, given: tuple[Sequence[Any], Any], name: str) -> Any:
+    """What asdex finds of a program by the first of the two things that it is given."""
     arrays = [
-        _any_array(given, aval)
-        for given, aval in zip(jax.tree.leaves((leaves, rest)), program.in_avals, strict=True)
+        _any_array(leaf, aval)
+        for leaf, aval in zip(jax.tree.leaves(given), program.in_avals, strict=True)
     ]
-    selected = tuple(range(len(leaves)))
+    count = len(given[0])
     try:
-        return asdex.jacobian_sparsity(as_sums(program, len(leaves)), *arrays, argnums=selected)
+        return asdex.jacobian_sparsity(
+            as_sums(program, count), *arrays, argnums=tuple(range(count))
+        )
     except (NotImplementedError, ValueError) as error:
         # not known at all, or not where what is looked up depends on the input too
         operation = re.search(r"primitive '([^']+)'|'([^']+)' handler assumes", str(error))

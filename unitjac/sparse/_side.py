@@ -22,7 +22,7 @@ class Side(NamedTuple):
 
     def place(self, k: int) -> str:
         """What messages call the k-th entry: ``argument 0['V'][3]``."""
-        starts = np.concatenate([[0], np.cumsum(self.axis.sizes, dtype=int)])
+        starts = self.axis.offsets
         leaf = int(np.searchsorted(starts, k, side="right")) - 1
         index = np.unravel_index(k - starts[leaf], self.axis.shapes[leaf])
         return self.labels[leaf] + (f"[{', '.join(map(str, index))}]" if index else "")

@@ -207,7 +207,7 @@ class SparseTransform(GradientTransform):
             indices_sorted=True,
             unique_indices=True,
         )
-        # not the constructor: it would check, and forget, what is known of the indices
+        # not the constructor, which would check in each call what the plan knows
         return UnitMatrix.tree_unflatten((found.rows, found.cols), (array,))
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
