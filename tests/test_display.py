@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from unitjac._display import aligned, number_text, value_text
+from unitjac._quantity import unit_ratio
 from unitjac._unit_text import UnitTexts
 
 
@@ -95,6 +96,15 @@ def test_quotients_are_short_and_brainunit_reads_them_back(
     assert UnitTexts().quotient(over, under) == text
     if text:
         assert u.parse_unit(text) == over / under
+
+
+def test_a_block_is_named_by_what_its_units_are_shown_as() -> None:
+    """V/kohm is shown as mA, and so it is mA over kohm, whichever of the two came first."""
+    for out in (u.volt / u.kohm, u.mA, u.volt / u.kohm):
+        assert UnitTexts().quotient(out, u.kohm) == "mA/kohm"
+    for out in (u.mV * u.nS, u.pA):
+        slope = unit_ratio(out, u.mV)
+        assert UnitTexts().quotient(slope, u.mV) == "nS/mV"
 
 
 @pytest.mark.parametrize("first", ["Hz", "1/s"])

@@ -76,33 +76,39 @@ def attach(magnitude: Any, unit: Unit | None) -> Any:
     return magnitude if unit is None else Quantity(magnitude, unit=unit)
 
 
-def _spelled(unit: Unit | None) -> Any:
-    if unit is None:
-        return None
-    # V/kohm is called mA too, and what is made of it is named by its parts. Where brainunit keeps
-    # them elsewhere, each unit stands for itself: it lives as long as its place in the cache.
-    for parts in ("_display_parts", "_terms"):  # up to brainunit 0.5, and from 0.6 on
-        if hasattr(unit, parts):
-            return unit.dispname, tuple(getattr(unit, parts) or ())
-    return id(unit)
+def _as_shown(unit: Unit | None) -> Unit | None:
+    """The unit that goes by the one name that is shown.
+
+    V/kohm is shown as mA, and brainunit would name what is made of it by the two.
+    """
+    if unit is None or not unit.dispname.isalpha():
+        return unit
+    try:
+        shown = parse_unit(unit.dispname)
+    except ValueError:  # a name that somebody gave it
+        return unit
+    return shown if shown == unit else unit
 
 
 def cached_as_written(
     combine: Callable[[Unit | None, Unit | None], Unit],
 ) -> Callable[[Unit | None, Unit | None], Unit]:
-    """Remember what two units make, by their names too.
+    """Remember what two units make, by their names too, and make it of what these names stand for.
 
     Hz and 1/s are equal, and a cache that took one for the other would show a user the name that
     somebody else wrote first.
     """
 
     @lru_cache(maxsize=4096)
-    def known(one: Unit | None, other: Unit | None, names: Any) -> Unit:
-        return combine(one, other)
+    def known(
+        one: Unit | None, other: Unit | None, one_name: str | None, other_name: str | None
+    ) -> Unit:
+        return combine(_as_shown(one), _as_shown(other))
 
     @wraps(combine)
     def combined(one: Unit | None, other: Unit | None) -> Unit:
-        return known(one, other, (_spelled(one), _spelled(other)))
+        names = (None if unit is None else unit.dispname for unit in (one, other))
+        return known(one, other, *names)
 
     return combined
 
