@@ -107,6 +107,14 @@ def test_a_block_is_named_by_what_its_units_are_shown_as() -> None:
         assert UnitTexts().quotient(slope, u.mV) == "nS/mV"
 
 
+@pytest.mark.parametrize(
+    ("over", "under", "square"),
+    [(u.nF * u.mV**2, u.nF, "mV^2"), (u.pwatt, u.uS, "mV^2"), (u.nA * u.mV, u.Mohm, "nA^2")],
+)
+def test_the_square_of_a_unit_is_named_so(over: u.Unit, under: u.Unit, square: str) -> None:
+    assert unit_ratio(over, under).dispname == square
+
+
 @pytest.mark.parametrize("first", ["Hz", "1/s"])
 def test_an_equal_unit_with_another_name_does_not_lend_it(first: str) -> None:
     # another denominator each time: no cache knows it from before

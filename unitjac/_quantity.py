@@ -10,6 +10,7 @@ array stays one, and a quantity stays a quantity even where its unit is one.
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
@@ -90,6 +91,18 @@ def _as_shown(unit: Unit | None) -> Unit | None:
     return shown if shown == unit else unit
 
 
+def _as_square(unit: Unit) -> Unit:
+    """The unit as the square of one unit, where it is one: pW/uS is mV^2.
+
+    brainunit before 0.6 names it so by itself; since then it is asked to.
+    """
+    simplify = getattr(unit, "simplify", None)
+    if simplify is None or unit.dispname.isalpha():
+        return unit
+    simple = simplify()
+    return simple if re.fullmatch(r"[A-Za-z]+\^2", simple.dispname) else unit
+
+
 def cached_as_written(
     combine: Callable[[Unit | None, Unit | None], Unit],
 ) -> Callable[[Unit | None, Unit | None], Unit]:
@@ -103,7 +116,7 @@ def cached_as_written(
     def known(
         one: Unit | None, other: Unit | None, one_name: str | None, other_name: str | None
     ) -> Unit:
-        return combine(_as_shown(one), _as_shown(other))
+        return _as_square(combine(_as_shown(one), _as_shown(other)))
 
     @wraps(combine)
     def combined(one: Unit | None, other: Unit | None) -> Unit:
