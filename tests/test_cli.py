@@ -370,6 +370,13 @@ def test_set_reaches_into_tables() -> None:
     assert document["inputs"]["w[1]"] == {"value": 8.0, "unit": "pS"}
 
 
+def test_set_may_name_an_argument_that_the_file_leaves_out(tmp_path: Path) -> None:
+    file = tmp_path / "d.toml"
+    file.write_text('d = "2 um"\nR_m = "20 kohm*cm^2"\nR_i = "100 ohm*cm"', encoding="utf-8")
+    document = as_json(f"{CABLE}:by_keywords", "--params", str(file), "--set", "C_m=1 uF/cm^2")
+    assert document["inputs"]["C_m"] == {"value": 1.0, "unit": "uF/cm^2"}
+
+
 def test_set_alone_is_enough() -> None:
     document = as_json(f"{CABLE}:with_a_list", "--set", "w=[1, 2] nS", "--set", "synapse.scale=2")
     assert list(document["outputs"]) == ["w[0]", "w[1]"]
@@ -398,7 +405,7 @@ def test_user_units_are_shown_as_they_were_written() -> None:
         ("120 zorkmid", r'"zorkmid" is unknown\.'),
         ("fast", r'--set g_Na = "fast": no number in it\. A quantity is written "120 mS/cm\^2"'),
         ("[1, x] mV", r"\[1, x\]: no list of numbers, which is \[1, 2, 3\]"),
-        ("[[1], [2, 3]] mV", r"expected a number, a list of numbers or a quantity as text"),
+        ("[[1], [2, 3]] mV", r"expected a finite number, a list of them or a quantity as text"),
         ("", r'--set g_Na = "": no number in it'),
         ("120", r"expected a quantity in mS/cm\^2 or another unit .*, got a plain number"),
         ("120 mV", r"expected a quantity in mS/cm\^2 or another unit .*, got a quantity in mV"),
@@ -416,9 +423,13 @@ def test_a_unit_where_none_belongs() -> None:
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ("V = true", r"V = True: expected a number, a list of numbers or a quantity as text"),
+        ("V = true", r"V = True: expected a finite number, a list of them or a quantity as text"),
         ('V = ["1 mV", "2 mV"]', r"V = \['1 mV', '2 mV'\]: expected .*\[1, 2, 3\] mV"),
-        ("V = 1979-05-27", r"expected a number, a list of numbers or a quantity as text"),
+        ("V = nan", r"V = nan: expected a finite number"),
+        ("m = [0.1, inf]", r"m = \[0\.1, inf\]: expected a finite number"),
+        ('V = "-1e400 mV"', r"V = -inf: expected a finite number"),
+        (f"m = {10**400}", r"expected a finite number"),
+        ("V = 1979-05-27", r"expected a finite number, a list of them or a quantity as text"),
         ("V = -40 mV", r"params\.toml is no TOML"),
         ('W = "3 mV"', r"hodgkin-huxley has no input W: C_m, g_Na"),
         ('V = "3 ms"', r"params\.toml, V: expected a quantity in mV .* got a quantity in ms"),
@@ -449,6 +460,24 @@ def test_files_that_are_no_parameters(tmp_path: Path, toml: str, message: str) -
         (("hodgkin-huxley", "--set", "V"), r"--set V: expected NAME=VALUE, as in --set V="),
         (("hodgkin-huxley", "--set", "V.x=1"), r"--set V\.x: V is no table, .* no x"),
         (("hodgkin-huxley", "--set", "W=1"), r"hodgkin-huxley has no input W: C_m, g_Na"),
+        (
+            (f"{CABLE}:constants", *CABLE_PARAMS, "--set", "r_m=1 ohm*cm^2"),
+            r"--set r_m: no parameter r_m beside d, R_m, R_i, C_m\. Did you mean R_m\? What is new",
+        ),
+        (
+            (f"{CABLE}:by_keywords", *CABLE_PARAMS, "--set", "length=1 mm"),
+            r"--set length: no parameter length beside d, R_m, R_i, C_m\. What is new goes into",
+        ),
+        (
+            (
+                f"{CABLE}:with_a_list",
+                "--params",
+                str(DATA / "lists.toml"),
+                "--set",
+                "synapse.sale=1",
+            ),
+            r"--set synapse\.sale: .* beside scale\. Did you mean scale\?",
+        ),
         (("hodgkin-huxley", "--output", "I_Ca"), r"--output: no output 'I_Ca': .* returns I_Na"),
         (
             ("hodgkin-huxley", "--params", "nowhere.toml"),

@@ -6,10 +6,11 @@ the words. Never touches: what was being computed.
 
 from __future__ import annotations
 
+import difflib
 import os
 import runpy
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -20,7 +21,7 @@ import jax
 from unitjac._errors import OURS, library_folder
 from unitjac._quantity import UNIT_FOLDERS
 
-__all__ = ["BadInput", "ModelFailed", "explained"]
+__all__ = ["BadInput", "ModelFailed", "alike", "explained"]
 
 
 class BadInput(click.ClickException):
@@ -33,6 +34,13 @@ class ModelFailed(click.ClickException):
     """The user's function raised for reasons of its own."""
 
     exit_code = 1
+
+
+def alike(name: str, known: Iterable[str], n: int = 1) -> list[str]:
+    """Up to `n` of the known names for which `name` may be a slip, another case first."""
+    names = list(known)
+    same = [other for other in names if other.lower() == name.lower()]
+    return same or difflib.get_close_matches(name, names, n=n)
 
 
 @contextmanager

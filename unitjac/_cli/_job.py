@@ -6,7 +6,6 @@ which value each parameter has. Never touches: derivatives, printing.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib.util
 import inspect
@@ -16,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unitjac._cli._failures import BadInput
+from unitjac._cli._failures import BadInput, alike
 from unitjac._cli._quantities import Reader, merged
 from unitjac._unit_text import UnitTexts
 from unitjac.models import BUILT_IN, Model
 
 __all__ = ["Job", "prepare"]
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def prepare(name: str, params: Path | None, settings: Iterable[str]) -> Job:
         raise BadInput(_no_model(name))
     path, _, function_name = name.rpartition(":")
     function = _function(Path(path), function_name)
-    inputs = _with_settings(given, settings, reader)
+    known = {**given, **_keywords(function, given)} if given else None
+    inputs = _with_settings(given, settings, reader, known)
     if not inputs:
         raise BadInput(
             f"{name} has no parameters yet. Give them with --params params.toml, in which "
@@ -95,18 +97,38 @@ def _built_in(
 
 
 def _with_settings(
-    inputs: dict[str, Any], settings: Iterable[str], reader: Reader
+    inputs: dict[str, Any],
+    settings: Iterable[str],
+    reader: Reader,
+    known: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     for text in settings:
         names, value = reader.setting(text)
-        inputs = merged(inputs, names, value, f"--set {'.'.join(names)}")
+        where = f"--set {'.'.join(names)}"
+        if known is not None:
+            _expect_known(names, known, where)
+        inputs = merged(inputs, names, value, where)
     return inputs
+
+
+def _expect_known(names: list[str], known: Mapping[str, Any], where: str) -> None:
+    """A misspelt name must not stand as one more parameter beside the one that it means."""
+    first, *rest = names
+    if first not in known:
+        close = alike(first, known)
+        raise BadInput(
+            f"{where}: no parameter {first} beside {', '.join(known)}."
+            f"{f' Did you mean {close[0]}?' if close else ''} What is new goes into the file of "
+            "--params."
+        )
+    if rest and isinstance(known[first], dict):
+        _expect_known(rest, known[first], where)
 
 
 def _no_model(name: str) -> str:
     if name.endswith(".py"):
         return f"{name} is a file: name the function in it, as in {name}:function."
-    close = difflib.get_close_matches(name, BUILT_IN, n=1)
+    close = alike(name, BUILT_IN)
     meant = f" Did you mean {close[0]}?" if close else ""
     return (
         f"no model {name!r}.{meant} Built in: {', '.join(BUILT_IN)}. A function of your own is "
@@ -150,6 +172,17 @@ def _functions_in(module: Any) -> list[str]:
     ]
 
 
+def _keywords(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The names that the function takes beside those given, where it takes keyword arguments."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind_partial(**given)
+    except TypeError:
+        return {}
+    named = [name for name, p in signature.parameters.items() if p.kind not in _VARIADIC]
+    return {name: None for name in named if name not in given}
+
+
 def _of_a_dict(
     function: Callable[..., Any], inputs: Mapping[str, Any], name: str
 ) -> Callable[[dict[str, Any]], Any]:
@@ -171,8 +204,7 @@ def _of_a_dict(
 
 
 def _is_required(parameter: inspect.Parameter) -> bool:
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return parameter.default is inspect.Parameter.empty and parameter.kind not in variadic
+    return parameter.default is inspect.Parameter.empty and parameter.kind not in _VARIADIC
 
 
 def _no_fit(signature: inspect.Signature, inputs: Mapping[str, Any], name: str) -> str:

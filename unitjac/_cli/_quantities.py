@@ -6,7 +6,6 @@ another. Never touches: models, tables.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -19,7 +18,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from unitjac._cli._failures import BadInput
+from unitjac._cli._failures import BadInput, alike
 from unitjac._unit_text import UnitTexts
 
 __all__ = ["Reader", "merged"]
@@ -144,7 +143,7 @@ def _split(text: str, where: str) -> tuple[Any, str | None]:
         number = _array(text[:end], where)
     elif match := _NUMBER.match(text):
         end = match.end()
-        number = float(match.group())
+        number = _plain(float(match.group()), where)
     else:
         raise BadInput(f'{where} = "{text}": no number in it. A quantity is written {_ACCEPTED}.')
     unit = text[end:].strip()
@@ -161,17 +160,14 @@ def _array(text: str, where: str) -> np.ndarray:
 
 def _plain(value: Any, where: str) -> Any:
     """A number as a float, a list of numbers as an array: TOML writes 4 where 4.0 is meant."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, list):
-        try:
-            array = np.asarray(value)
-        except ValueError:
-            array = np.asarray(None)
-        if array.dtype.kind in "if":
-            return array.astype(float)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        array = np.asarray(None)
+    if array.dtype.kind in "iuf" and np.isfinite(array).all():
+        return array.astype(float) if array.ndim else float(array)
     raise BadInput(
-        f"{where} = {value!r}: expected a number, a list of numbers or a quantity as text, "
+        f"{where} = {value!r}: expected a finite number, a list of them or a quantity as text, "
         f"{_ACCEPTED}."
     )
 
@@ -191,8 +187,7 @@ def _advice(symbol: str) -> str:
     power = re.fullmatch(r"([^\W\d]+)(-?\d+)", symbol)
     if power and _known(power[1]):
         return f'write "{power[1]}^{power[2]}" for "{symbol}"'
-    same = [known for known in _symbols() if known.lower() == symbol.lower()]
-    close = same or difflib.get_close_matches(symbol, _symbols(), n=2, cutoff=0.6)
+    close = alike(symbol, _symbols(), n=2)
     return f'"{symbol}" is unknown' + (f" (did you mean {_choice(close)}?)" if close else "")
 
 
