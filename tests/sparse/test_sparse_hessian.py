@@ -10,7 +10,7 @@ from helpers import Counter, both_precisions, q
 import unitjac
 from unitjac import sparse_hessian
 from unitjac.linalg import hessian_matrix
-from unitjac.sparse import banded
+from unitjac.sparse import banded, load
 
 from .scenes import ramp
 
@@ -127,7 +127,68 @@ def test_no_entries():
     assert (H.array.nse, H.shape) == (0, (3, 3))
 
 
+@jax.custom_vjp
+def _square(x):
+    return x**2
+
+
+_square.defvjp(lambda x: (_square(x), x), lambda x, g: (2 * g * x,))
+
+
+@jax.custom_vjp
+def _stiff(x):
+    return jax.numpy.sum(x**3)
+
+
+_stiff.defvjp(lambda x: (_stiff(x), x), lambda x, g: (3 * g * _square(x),))
+
+
+def stiff(x):
+    """An energy of which only the pullback is known."""
+    return _stiff(x.to_decimal(u.metre)) * u.joule
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "compiled"])
+def test_reverse_over_reverse_where_only_the_pullback_is_known(tmp_path, jit, capsys):
+    x = q(ramp(4), u.metre)
+    hess = sparse_hessian(stiff, x, pattern=banded(4, 0, 0), mode="rev-over-rev", jit=jit)
+    hess.check(x)
+    hess.save(tmp_path / "plan.npz")
+    for plan in (hess, load(tmp_path / "plan.npz", stiff)):
+        found = plan(x)[:, :].dense
+        np.testing.assert_allclose(found, np.diag(6 * ramp(4)), 1e-6)
+    hess.describe(x)
+    assert "mode     reverse over reverse" in capsys.readouterr().out
+
+
+def test_modes_agree():
+    p = {"V": q(ramp(5), u.mV), "C": q(ramp(5, 1.0), u.nF)}
+    by_mode = [
+        sparse_hessian(charged, p, pattern=charged_pattern(5), mode=mode)(p)
+        for mode in ("fwd-over-rev", "rev-over-rev")
+    ]
+    assert by_mode[0].rows == by_mode[1].rows
+    np.testing.assert_allclose(by_mode[0].dense, by_mode[1].dense, 1e-5, 1e-12)
+
+
 # What is refused
+
+
+def test_mode_is_one_of_two():
+    with pytest.raises(ValueError, match=r"^mode must be one of fwd-over-rev, rev-over-rev, got"):
+        sparse_hessian(springs, q(ramp(3), u.metre), pattern=banded(3, 1, 1), mode="fwd")
+
+
+def test_forward_mode_of_a_pullback_says_what_works():
+    x = q(ramp(4), u.metre)
+    hess = sparse_hessian(stiff, x, pattern=banded(4, 0, 0))
+    for transform in (hess, unitjac.hessian(stiff)):
+        with pytest.raises(TypeError, match="custom_vjp") as caught:
+            transform(x)
+        assert 'Reverse over reverse works here: mode="rev-over-rev".' in caught.value.__notes__
+    with pytest.raises(TypeError, match="custom_vjp") as caught:
+        unitjac.hessian(stiff, mode="rev-over-fwd")(x)
+    assert not any("Reverse over" in note for note in caught.value.__notes__)
 
 
 def test_a_pattern_that_is_not_symmetric():

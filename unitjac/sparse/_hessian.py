@@ -5,21 +5,27 @@ Owns: the public function, and what is a row and what a column. Never touches: s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from unitjac._engine._dense import Pure
 from unitjac._engine._dtypes import Mode
 from unitjac._engine._pattern import Pattern
+from unitjac._engine._second import advise_reverse
 from unitjac._engine._sparse import gradient_of
 from unitjac._engine._sweep import ChunkSize, check_chunk_size
 from unitjac._inputs import Inputs
 from unitjac._quantity import unit_ratio
+from unitjac._traced import Traced
 
 from ._given import check_symmetric
 from ._outline import Outputs
 from ._side import Side, columns
 from ._transform import Fallback, SparseTransform, planned
+
+Nesting = Literal["fwd-over-rev", "rev-over-rev"]
+
+_OUTER: dict[Nesting, Mode] = {"fwd-over-rev": "fwd", "rev-over-rev": "rev"}
 
 
 class SparseHessian(SparseTransform):
@@ -32,6 +38,19 @@ class SparseHessian(SparseTransform):
 
     def _derive(self, fun: Pure) -> Pure:
         return gradient_of(fun)
+
+    def _differentiate(
+        self, traced: Traced, tables: Sequence[Any] = ()
+    ) -> tuple[Any, Any, list[Any], Any]:
+        try:
+            return super()._differentiate(traced, tables)
+        except TypeError as error:
+            if self.mode == "fwd":
+                advise_reverse(error)
+            raise
+
+    def _work(self, traced: Traced, outputs: list[Any]) -> dict[str, Any]:
+        return {**super()._work(traced, outputs), "mode": f"{self.mode} over rev"}
 
     def _outcome(self, images: list[Any], carried: Any) -> tuple[list[Any], Any]:
         return carried
@@ -55,6 +74,7 @@ def sparse_hessian(
     has_aux: bool | None = None,
     return_value: bool = False,
     check_states: bool = True,
+    mode: Nesting = "fwd-over-rev",
     pattern: Any = None,
     fallback: Fallback = None,
     check: bool = False,
@@ -65,7 +85,7 @@ def sparse_hessian(
     """A function that computes the Hessian of a scalar ``fun`` as a sparse matrix with units.
 
     Planned once, run many times, as :func:`sparse_jacobian` is: seeds are pushed forward through
-    the gradient.
+    the gradient, or pulled back through it.
 
     Parameters
     ----------
@@ -73,6 +93,8 @@ def sparse_hessian(
         From arrays and quantities (in any trees) to one scalar.
     *sample_args, grad_states, argnums, has_aux, return_value, check_states
         As in :func:`sparse_jacobian`.
+    mode : {"fwd-over-rev", "rev-over-rev"}, default "fwd-over-rev"
+        The second is slower, and works where ``fun`` has a ``custom_vjp``.
     pattern, fallback, check, chunk_size, jit, kwargs
         As in :func:`sparse_jacobian`. A pattern is symmetric, and as a tree of blocks it has the
         tree of the inputs outside, and again inside.
@@ -106,9 +128,11 @@ def sparse_hessian(
     >>> H[1, 2].to_decimal(u.newton / u.metre).item()
     -3.0
     """
+    if mode not in _OUTER:
+        raise ValueError(f"mode must be one of {', '.join(_OUTER)}, got {mode!r}.")
     transform = SparseHessian(
         fun,
-        mode="fwd",
+        mode=_OUTER[mode],
         chunk_size=check_chunk_size(chunk_size),
         grad_states=grad_states,
         argnums=argnums,
