@@ -276,6 +276,16 @@ def test_keys_with_a_slash():
     assert J[:, ("dV/dt", "a")].cols.is_leaf
 
 
+def test_a_matrix_is_no_sequence_and_no_plain_array():
+    A = UnitMatrix(jnp.eye(2), rows=[1.0 * u.mV, 1.0], cols=[1.0 * u.mV, 1.0])
+    with pytest.raises(TypeError, match="'UnitMatrix' object is not iterable"):
+        list(A)
+    text = r"^a matrix \(2, 2\) with units is no plain array\. Its magnitudes are A\.dense, its blo"
+    for convert in (np.asarray, np.array, jnp.asarray):
+        with pytest.raises(TypeError, match=text):
+            convert(A)
+
+
 @pytest.mark.parametrize(
     ("index", "error", "text"),
     [

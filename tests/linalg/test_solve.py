@@ -36,6 +36,8 @@ from unitjac.linalg import (
     cholesky,
     covariance,
     det,
+    eig,
+    eigvals,
     hessian_matrix,
     inv,
     jacobian_matrix,
@@ -499,6 +501,53 @@ def test_no_equations(symmetric):
     without_columns = UnitMatrix(jnp.zeros((2, 0)), jnp.ones(2) * u.mV, {})
     assert lstsq(without_columns, jnp.ones(2) * u.mV) == {}
     assert lstsq(without_columns, jnp.ones(2) * u.mV, assume_full_rank=True) == {}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_16_bits_are_factorized_in_32_and_rounded_once(dtype):
+    numbers = jnp.asarray([[4.0, 1.0], [1.0, 3.0]], dtype)
+    tree = [q(1.0, u.mV, dtype), q(2.0, u.nA, dtype)]
+    A = UnitMatrix(numbers, rows=tree, cols=tree)
+    wide = UnitMatrix(numbers.astype("float32"), rows=tree, cols=tree)
+    weights = [q(1.0, u.mV**-2, dtype), q(1.0, u.nA**-2, dtype)]
+    mirror = UnitMatrix(numbers, A.rows, A.rows.inverse())
+    pairs = [
+        (inv(A).dense, inv(wide).dense),
+        (cholesky(mirror).dense, np.linalg.cholesky(np.asarray(wide.dense))),
+        (det(A), 11.0),
+        *zip(jax.tree.leaves(solve(A, tree)), [1 / 11, 7 / 11], strict=True),
+        *zip(jax.tree.leaves(lstsq(A, tree, weights)), [1 / 11, 7 / 11], strict=True),
+    ]
+    for found, expected in pairs:
+        assert found.dtype == dtype
+        eps = float(jnp.finfo(dtype).eps)
+        np.testing.assert_allclose(np.asarray(found, float), expected, eps / 2, 1e-6)
+    values = eigvals(A)
+    assert values.dtype == np.complex64
+    np.testing.assert_allclose(np.sort(values.real), np.linalg.eigvalsh(wide.dense), 1e-6)
+
+
+def test_of_two_mirrored_entries_the_mean_counts():
+    tree = [q(1.0, u.mV), q(2.0, u.nA)]
+    rows = unitjac.linalg.Axis.of(tree)
+    found, mean = (
+        UnitMatrix(jnp.asarray([[2.0, off], [1.0 - off, 2.0]]), rows, rows.inverse())
+        for off in (0.3, 0.5)
+    )
+    np.testing.assert_allclose(cholesky(found).dense, cholesky(mean).dense, 1e-6)
+    by_symmetry = [
+        jax.tree.leaves(solve(matrix, tree, assume_symmetric=True)) for matrix in (found, mean)
+    ]
+    np.testing.assert_allclose(*by_symmetry, 1e-6)
+
+
+@pytest.mark.parametrize("function", [solve, inv, lstsq, det, cholesky, eigvals, eig])
+def test_plain_arrays_are_refused(function):
+    text = (
+        rf"^{function.__name__} wants a UnitMatrix, got float32\[2,2\]\. Make one with jacobian_m"
+    )
+    with pytest.raises(TypeError, match=text):
+        function(jnp.eye(2))
 
 
 def test_complex_equations():

@@ -16,16 +16,19 @@ import jax.scipy.linalg
 
 from ._entries import dense
 from ._form import mirrored
+from ._lapack import by_lapack
 from ._matrix import UnitMatrix
 
 
+@by_lapack
 def cholesky(matrix: UnitMatrix) -> UnitMatrix:
     """The lower triangular L with ``L @ L.T`` equal to a symmetric positive definite matrix.
 
     Parameters
     ----------
     matrix : UnitMatrix
-        Symmetric, units included: entry (i, j) has the unit of entry (j, i). A BCOO is made dense.
+        Symmetric, units included: entry (i, j) has the unit of entry (j, i). Where two such entries
+        differ, as by a rounding, their mean counts. A BCOO is made dense.
 
     Returns
     -------
@@ -47,18 +50,21 @@ def cholesky(matrix: UnitMatrix) -> UnitMatrix:
     Quantity(3., "mV")
     """
     array, root, _ = mirrored(matrix)
-    array = dense(array)
-    d = jnp.sqrt(jnp.diagonal(array))
-    lower = jnp.linalg.cholesky(array / d / d[:, None]) * d[:, None]
-    return UnitMatrix(lower, root, root.with_units([None] * len(root.units)))
+    lower, d = _factor(array)
+    return UnitMatrix(lower * d[:, None], root, root.with_units([None] * len(root.units)))
 
 
 def solve_symmetric(matrix: UnitMatrix, right: Any) -> Any:
     """The magnitudes of the solution, for a right side in the units of the rows."""
     array, _, factors = mirrored(matrix)
+    lower, d = _factor(array)
+    by_rows = (-1, *[1] * (right.ndim - 1))
+    found = jax.scipy.linalg.cho_solve((lower, True), right / d.reshape(by_rows))
+    return found * (jnp.asarray(factors, d.dtype) / d).reshape(by_rows)
+
+
+def _factor(array: Any) -> tuple[Any, Any]:
+    """The factor of the matrix with a diagonal of ones, and the roots of the diagonal it had."""
     array = dense(array)
     d = jnp.sqrt(jnp.diagonal(array))
-    lower = jax.scipy.linalg.cho_factor(array / d / d[:, None], lower=True)
-    by_rows = (-1, *[1] * (right.ndim - 1))
-    found = jax.scipy.linalg.cho_solve(lower, right / d.reshape(by_rows))
-    return found * (jnp.asarray(factors, d.dtype) / d).reshape(by_rows)
+    return jnp.linalg.cholesky(array / d / d[:, None]), d

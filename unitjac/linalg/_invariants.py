@@ -22,10 +22,12 @@ from unitjac._quantity import (
 from ._axis import Axis
 from ._entries import diagonal, scaled
 from ._form import check_square, diagonal_unit, power
+from ._lapack import by_lapack
 from ._matrix import UnitMatrix
 from ._scaling import exponents, power_of_two
 
 
+@by_lapack
 def det(matrix: UnitMatrix) -> Any:
     """The determinant, in the product of the row units over the product of the column units.
 

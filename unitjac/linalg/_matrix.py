@@ -11,7 +11,7 @@ any row or column is written in another unit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -83,6 +83,9 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
     """
 
     __slots__ = ("_array", "cols", "rows", "shape")
+
+    # Python would else count J[0], J[1], ..., which are no parts of a matrix
+    __iter__ = None
 
     def __init__(self, array: Any, rows: Any, cols: Any):
         self.rows: Axis = Axis.of(rows)
@@ -322,6 +325,13 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         return UnitMatrix(found, rows, cols)
 
     # -- algebra -----------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        """Refused: an array of NumPy would lose the units without a word."""
+        raise TypeError(
+            f"a matrix {self.shape} with units is no plain array. Its magnitudes are A.dense, its "
+            "blocks A.blocks(), and A.scaled(rows=typical_outputs, cols=typical_inputs) is plain."
+        )
 
     def __matmul__(self, other: Any) -> Any:
         """The product with another matrix, or with a tree in the columns' dimensions."""

@@ -21,10 +21,12 @@ from ._axis import Axis, common_unit, odd_one
 from ._cholesky import solve_symmetric
 from ._entries import scaled
 from ._form import check_square, power
+from ._lapack import by_lapack
 from ._matrix import UnitMatrix
 from ._scaling import column_norms, exponents, power_of_two
 
 
+@by_lapack
 def solve(matrix: UnitMatrix, right: Any, *, assume_symmetric: bool = False) -> Any:
     """The solution x of ``matrix @ x = right``.
 
@@ -36,7 +38,8 @@ def solve(matrix: UnitMatrix, right: Any, *, assume_symmetric: bool = False) -> 
         A tree like the rows, in their dimensions, or a matrix with such rows.
     assume_symmetric : bool, default False
         ``matrix`` is symmetric and positive definite, units included (a covariance, a Hessian at
-        a minimum): it is factorized by Cholesky.
+        a minimum): it is factorized by Cholesky. Where entries (i, j) and (j, i) differ, their
+        mean counts.
 
     Returns
     -------
@@ -64,6 +67,7 @@ def solve(matrix: UnitMatrix, right: Any, *, assume_symmetric: bool = False) -> 
     return matrix.cols.tree(solved(matrix, matrix.rows.vector(right, "the right side")))
 
 
+@by_lapack
 def inv(matrix: UnitMatrix) -> UnitMatrix:
     """The inverse: from trees like the rows to trees like the columns.
 
@@ -95,6 +99,7 @@ def inv(matrix: UnitMatrix) -> UnitMatrix:
     return UnitMatrix(_solve_general(matrix, unit_vectors), matrix.cols, matrix.rows)
 
 
+@by_lapack
 def lstsq(
     matrix: UnitMatrix,
     right: Any,

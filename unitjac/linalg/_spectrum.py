@@ -18,9 +18,11 @@ from unitjac._quantity import Unit, attach_block, unit_product
 from ._axis import Axis
 from ._entries import scaled
 from ._form import diagonal_unit
+from ._lapack import by_lapack
 from ._matrix import UnitMatrix
 
 
+@by_lapack
 def eig(matrix: UnitMatrix) -> tuple[Any, UnitMatrix]:
     """Eigenvalues and eigenvectors, where all rows have one unit over their columns'.
 
@@ -68,6 +70,7 @@ def eig(matrix: UnitMatrix) -> tuple[Any, UnitMatrix]:
     return attach_block(values, unit), UnitMatrix(vectors, matrix.cols, modes)
 
 
+@by_lapack
 def eigvals(matrix: UnitMatrix) -> Any:
     """The eigenvalues alone; see :func:`eig`.
 
