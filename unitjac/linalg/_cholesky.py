@@ -14,7 +14,9 @@ from typing import Any
 import jax.numpy as jnp
 import jax.scipy.linalg
 
-from ._entries import dense
+from unitjac import _typed
+
+from ._entries import dense, diagonal
 from ._form import mirrored
 from ._matrix import UnitMatrix
 
@@ -48,8 +50,8 @@ def cholesky(matrix: UnitMatrix) -> UnitMatrix:
     """
     array, root, _ = mirrored(matrix)
     array = dense(array)
-    d = jnp.sqrt(jnp.diagonal(array))
-    lower = jnp.linalg.cholesky(array / d / d[:, None]) * d[:, None]
+    d = jnp.sqrt(diagonal(array))
+    lower = _typed.cholesky(array / d / d[:, None]) * d[:, None]
     return UnitMatrix(lower, root, root.with_units([None] * len(root.units)))
 
 
@@ -57,7 +59,7 @@ def solve_symmetric(matrix: UnitMatrix, right: Any) -> Any:
     """The magnitudes of the solution, for a right side in the units of the rows."""
     array, _, factors = mirrored(matrix)
     array = dense(array)
-    d = jnp.sqrt(jnp.diagonal(array))
+    d = jnp.sqrt(diagonal(array))
     lower = jax.scipy.linalg.cho_factor(array / d / d[:, None], lower=True)
     by_rows = (-1, *[1] * (right.ndim - 1))
     found = jax.scipy.linalg.cho_solve(lower, right / d.reshape(by_rows))
