@@ -156,7 +156,7 @@ def _flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], A
 
 
 def _as_argnums(argnums: Any) -> int | tuple[int, ...]:
-    if not isinstance(argnums, _typed.SEQUENCE) or isinstance(argnums, str | bytes):
+    if not _typed.is_a(argnums, Sequence) or isinstance(argnums, str | bytes):
         return _as_position(argnums)
     positions = tuple(_as_position(n) for n in argnums)
     if not positions:

@@ -53,7 +53,8 @@ class Compiled:
             result = result.unpack()
         if type(result) is Uncut:
             return result.cut()
-        if type(result) is _typed.TUPLE and result and type(result[0]) is Uncut:
+        kind: Any = type(result)
+        if kind is tuple and result and type(result[0]) is Uncut:
             return result[0].cut(), *result[1:]
         return result
 
@@ -156,7 +157,7 @@ def _is_output(leaf: Any) -> bool:
     NumPy's arrays are outputs too: they can be written to, and the program is used again. Those
     of dtype float0 hold nothing.
     """
-    if isinstance(leaf, _typed.NDARRAY):
+    if _typed.is_a(leaf, np.ndarray):
         return is_arraylike(leaf) and leaf.dtype != jax.dtypes.float0
     return isinstance(leaf, jax.Array)
 

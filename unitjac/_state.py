@@ -202,10 +202,11 @@ def fresh(value: Any) -> Any:
     ``V.value += dV`` asks a quantity to change itself, and the one that a state holds stays as it
     is until all is computed.
     """
-    if type(value) is _typed.DICT:
+    kind: Any = type(value)
+    if kind is dict:
         return {key: fresh(part) for key, part in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(map(fresh, value))
+    if kind in (list, tuple):
+        return kind(map(fresh, value))
     return value if isinstance(value, jax.Array) else jax.tree.map(_itself, value)
 
 

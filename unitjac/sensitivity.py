@@ -289,7 +289,7 @@ def _leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def _children(tree: Any) -> list[tuple[str, Any]] | None:
-    if isinstance(tree, _typed.DICT):
+    if _typed.is_a(tree, dict):
         return [(str(key), child) for key, child in tree.items()]
 
     def is_child(node: Any) -> bool:

@@ -95,7 +95,7 @@ class Reader:
         return unit
 
     def _value(self, value: Any, where: str) -> Any:
-        if isinstance(value, _typed.DICT):
+        if _typed.is_a(value, dict):
             return {k: self._value(v, f"{where}.{k}") for k, v in value.items()}
         if isinstance(value, str):
             return self.quantity(value, where)
@@ -113,10 +113,10 @@ def merged(base: Mapping[str, Any], names: list[str], value: Any, where: str) ->
     name, *rest = names
     old: Any = base.get(name)
     if rest:
-        if name in base and not isinstance(old, _typed.DICT):
+        if name in base and not _typed.is_a(old, dict):
             raise BadInput(f"{where}: {name} is no table, so that it has no {'.'.join(rest)}.")
         return {**base, name: merged(old or {}, rest, value, where)}
-    if isinstance(old, _typed.DICT):
+    if _typed.is_a(old, dict):
         raise BadInput(f"{where}: {name} is a table of {', '.join(old)}. Set one of these.")
     if name in base:
         _check_kind(old, value, where)
@@ -124,7 +124,7 @@ def merged(base: Mapping[str, Any], names: list[str], value: Any, where: str) ->
 
 
 def _check_kind(old: Any, new: Any, where: str) -> None:
-    if isinstance(new, _typed.DICT):
+    if _typed.is_a(new, dict):
         raise BadInput(f"{where}: expected one value, got a table of {', '.join(new)}.")
     expected, came = unit_of(old), unit_of(new)
     if not expected.has_same_dim(came):
@@ -165,7 +165,7 @@ def _plain(value: Any, where: str) -> Any:
     """A number as a float, a list of numbers as an array: TOML writes 4 where 4.0 is meant."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, _typed.LIST):
+    if _typed.is_a(value, list):
         try:
             array = np.asarray(value)
         except ValueError:

@@ -223,7 +223,7 @@ def _of_matrix(given: Any) -> Pattern:
         rows, cols = np.asarray(given.indices, np.int64).reshape(-1, 2).T
         inside = (rows < m) & (cols < n)  # a BCOO is padded with indices that lie outside
         return Pattern.at(rows[inside], cols[inside], (m, n))
-    if isinstance(given, _typed.ARRAYS):
+    if _typed.is_a(given, np.ndarray | jax.Array):
         rows, cols = np.nonzero(np.asarray(given))
         return Pattern.at(rows, cols, (m, n))
     coo = given.tocoo()

@@ -184,8 +184,7 @@ def _peak(jaxpr: Any) -> int:
 
 def inner_jaxprs(eqn: Any) -> list[Any]:
     """The programs that an equation contains: the body of a loop, the branches of a condition."""
-    kinds = _typed.TUPLE_OR_LIST
-    values = [v for p in eqn.params.values() for v in (p if isinstance(p, kinds) else (p,))]
+    values = [v for p in eqn.params.values() for v in (p if _typed.is_a(p, tuple | list) else (p,))]
     jaxprs = [getattr(v, "jaxpr", v) for v in values]
     return [jaxpr for jaxpr in jaxprs if hasattr(jaxpr, "eqns")]
 

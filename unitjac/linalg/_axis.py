@@ -224,15 +224,15 @@ class Axis:
         name : str
             ``"row"`` or ``"column"``, for messages.
         """
-        if isinstance(index, (slice, _typed.TUPLE)) and index in (slice(None), ()):
+        if _typed.is_a(index, slice | tuple) and index in (slice(None), ()):
             return self, np.arange(self.size)
         if isinstance(index, str):
             return self._take_keys((index,), name)
-        if isinstance(index, _typed.TUPLE):
+        if _typed.is_a(index, tuple):
             return self._take_keys(index, name)
         if isinstance(index, slice):
             return self._take_positions(np.arange(self.size)[index])
-        if isinstance(index, (_typed.LIST, *_typed.ARRAYS)) and np.ndim(index) == 1:
+        if _typed.is_a(index, list | np.ndarray | jax.Array) and np.ndim(index) == 1:
             chosen = np.asarray(index) if len(index) else np.zeros(0, int)
             return self._take_positions(np.arange(self.size)[chosen])
         return self._take_entry(index, name)

@@ -309,7 +309,7 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         of ints. Two leaves or ints give a quantity or an array, all else a matrix. A BCOO stays
         one for what has no gaps.
         """
-        if not (isinstance(index, _typed.TUPLE) and len(index) == 2):
+        if not (_typed.is_a(index, tuple) and len(index) == 2):
             raise TypeError(
                 f"a matrix wants two indices, got {index!r}. Write J[row, column], each a key of "
                 "the tree, a tuple of keys, an int, a slice, or an array of ints."

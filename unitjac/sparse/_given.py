@@ -74,7 +74,7 @@ def _like(side: Side, tree: Any) -> list[Any]:
 
 
 def _short(tree: Any) -> str:
-    if isinstance(tree, _typed.DICT):
+    if _typed.is_a(tree, dict):
         return f"a dict of {', '.join(map(repr, tree))}"
     return f"a {type(tree).__name__}"
 

@@ -62,7 +62,7 @@ def load(
     transform = _KINDS[options.pop("kind")](
         fun,
         grad_states=grad_states,
-        argnums=tuple(argnums) if isinstance(argnums, _typed.LIST) else argnums,
+        argnums=tuple(argnums) if _typed.is_a(argnums, list) else argnums,
         **options,
     )
     transform.follow(blueprint)
