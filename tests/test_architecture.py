@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "unitjac"
 
 FLOORS = {
     "_errors": 0,
+    "_typed": 0,
     "_adopted": 1,
     "_quantity": 1,
     "_state": 1,
@@ -211,7 +212,7 @@ def engine_that_knows_too_much(imports: list[Import]) -> list[Import]:
         for found in imports
         if area_of(found.module) == "_engine"
         and ours(found)
-        and area_of(found.target) not in {"_engine", "_errors"}
+        and area_of(found.target) not in {"_engine", "_errors", "_typed"}
     ]
 
 

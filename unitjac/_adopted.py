@@ -159,7 +159,11 @@ def _recorded(trace: StateTrace) -> Generator[None]:
     if stack is None:
         yield
         return
-    recorder = stack(new_arg=lambda origin: fresh(BrainState(origin).held()))
+
+    def held(origin: Any) -> Any:
+        return fresh(BrainState(origin).held())
+
+    recorder = stack(new_arg=held)
     made: list[weakref.ref[Any]] = []  # weak: one that nobody keeps is nobody's business
     try:
         with imported("brainstate", "catch_new_states")() as catcher, recorder:

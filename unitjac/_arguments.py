@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
-
+from . import _typed
 from ._adopted import as_state
 from ._errors import array_text, as_int, path_text
 from ._state import State
@@ -134,9 +133,11 @@ def _flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], A
     ValueError
         If a state stands there twice.
     """
-    entries, treedef = jax.tree_util.tree_flatten_with_path(
-        tree, is_leaf=lambda x: x is None or as_state(x) is not None
-    )
+
+    def is_leaf(x: Any) -> bool:
+        return x is None or as_state(x) is not None
+
+    entries, treedef = _typed.flatten_with_path(tree, is_leaf=is_leaf)
     labels: dict[State, str] = {}
     for path, leaf in entries:
         label, state = path_text(argument, path), as_state(leaf)
@@ -155,7 +156,7 @@ def _flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], A
 
 
 def _as_argnums(argnums: Any) -> int | tuple[int, ...]:
-    if not isinstance(argnums, Sequence) or isinstance(argnums, str | bytes):
+    if not _typed.is_a(argnums, Sequence) or isinstance(argnums, str | bytes):
         return _as_position(argnums)
     positions = tuple(_as_position(n) for n in argnums)
     if not positions:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from . import _typed
 from ._arguments import check_function, name_of
 from ._compiled import is_traced
 from ._errors import OURS, is_arraylike, library_folder, path_text
@@ -95,7 +96,7 @@ def check_units(
 
 
 def _compare(units: list[Any], paths: list[Any], treedef: Any, returns: Any, name: str) -> None:
-    expected, structure = jax.tree.flatten(returns, is_leaf=is_quantity)
+    expected, structure = _typed.flatten(returns, is_leaf=is_quantity)
     if structure != treedef:
         raise ValueError(
             f"{name} gives the tree {treedef}, but returns has the tree {structure}. Name one unit "

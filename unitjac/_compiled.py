@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from . import _typed
 from ._errors import is_arraylike, path_text
 from ._quantity import is_quantity
 from ._state import State, StateTrace, commit, raise_leak
@@ -42,7 +43,7 @@ class Compiled:
         self._states = tuple(states)
         self._written: tuple[State, ...] = ()  # by the last trace, for messages
         self._lock = threading.Lock()
-        self._jitted = jax.jit(self._run)
+        self._jitted: Any = jax.jit(self._run)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result, written = self._with_states(self._jitted, args, kwargs)
@@ -52,7 +53,7 @@ class Compiled:
             result = result.unpack()
         if type(result) is Uncut:
             return result.cut()
-        if type(result) is tuple and result and type(result[0]) is Uncut:
+        if _typed.is_exactly(result, tuple) and result and type(result[0]) is Uncut:
             return result[0].cut(), *result[1:]
         return result
 
@@ -130,7 +131,8 @@ class _NewStates(Exception):
 
 def _all_traced(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether all leaves of the arguments are traced, so that nothing has to be packed."""
-    for leaf in jax.tree.leaves((args, kwargs), is_leaf=is_quantity):
+    leaves: list[object] = jax.tree.leaves((args, kwargs), is_leaf=is_quantity)
+    for leaf in leaves:
         if type(leaf) not in _traced_types:
             if not is_traced(leaf):
                 return False
@@ -154,7 +156,7 @@ def _is_output(leaf: Any) -> bool:
     NumPy's arrays are outputs too: they can be written to, and the program is used again. Those
     of dtype float0 hold nothing.
     """
-    if isinstance(leaf, np.ndarray):
+    if _typed.is_a(leaf, np.ndarray):
         return is_arraylike(leaf) and leaf.dtype != jax.dtypes.float0
     return isinstance(leaf, jax.Array)
 
@@ -172,7 +174,7 @@ def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
 
 
 def _argument_label(args: tuple[Any, ...], kwargs: dict[str, Any], k: int) -> str:
-    entries, _ = jax.tree_util.tree_flatten_with_path((args, kwargs), is_leaf=is_quantity)
+    entries, _ = _typed.flatten_with_path((args, kwargs), is_leaf=is_quantity)
     (where, key, *rest), _ = entries[k]
     name = key.idx if where.idx == 0 else repr(key.key)
     return path_text(f"argument {name}", tuple(rest))

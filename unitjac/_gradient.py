@@ -11,10 +11,10 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _typed
 from ._arguments import check_keywords, name_of
 from ._engine._dtypes import Mode
 from ._errors import array_text, dtype_of
@@ -62,7 +62,7 @@ class _Pulled(GradientTransform):
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
-        outputs, pull, carried = jax.vjp(traced, inputs.leaves, has_aux=True)
+        outputs, pull, carried = _typed.vjp(traced, inputs.leaves, has_aux=True)
         self._check_outputs(traced, outputs)
         # one pull for each unit among the outputs: scales are applied to what comes back, each once
         pulls = {unit: pull(_ones(outputs, chosen))[0] for unit, chosen in _by_unit(traced).items()}

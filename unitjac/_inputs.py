@@ -38,7 +38,7 @@ class Group:
         if not self.is_tuple:
             return [path_text(self.roots[0], path) for path in self.stripped.paths]
         # a tuple of arguments: the first step of the path says which one
-        return [path_text(self.roots[path[0].idx], path[1:]) for path in self.stripped.paths]
+        return [path_text(self.roots[int(path[0].idx)], path[1:]) for path in self.stripped.paths]
 
     def tree(self, columns: dict[int, Any]) -> Any:
         """What the columns hold, as a tree like this input."""

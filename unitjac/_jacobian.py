@@ -73,7 +73,7 @@ class JacobianTransform(GradientTransform):
         m, n = sum(sizes(outputs)), sum(sizes(leaves))
         fewer = "fewer passes" if m != n else "as few passes, no residuals"
         other = min(m, n)
-        notes = []
+        notes: list[str] = []
         if other * 8 <= found.passes:
             better = "jacfwd" if found.mode == "rev" else "jacrev"
             notes.append(f"unitjac.{better} or jacobian would take {other:,} passes")
@@ -110,7 +110,7 @@ class JacobianTransform(GradientTransform):
             if uncut is not None:
                 return uncut, uncut, outputs, stacks.carried
         blocks = stacks.blocks()
-        rows = []
+        rows: list[Any] = []
         for i, out in enumerate(outputs):
             found = {
                 j: self._attach(block, self._unit(traced, i, j))

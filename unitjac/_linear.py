@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from . import _typed
 from ._arguments import check_function, select
 from ._engine._dtypes import check_output
 from ._errors import abstract
@@ -78,7 +79,7 @@ def vjp(
     traced = _trace(
         "vjp", fun, primals, kwargs, select(grad_states, argnums), has_aux, check_states
     )
-    outputs, pull, aux = _run(traced, functools.partial(jax.vjp, traced, traced.inputs.leaves))
+    outputs, pull, aux = _run(traced, functools.partial(_typed.vjp, traced, traced.inputs.leaves))
     pulling = jax.tree_util.Partial(PullBack(traced, outputs), pull)
     return traced.outputs.attach(outputs), pulling, *((aux,) if has_aux else ())
 
@@ -127,7 +128,7 @@ def linearize(
         "linearize", fun, primals, kwargs, select(grad_states, argnums), has_aux, check_states
     )
     outputs, push, aux = _run(
-        traced, functools.partial(jax.linearize, traced, traced.inputs.leaves)
+        traced, functools.partial(_typed.linearize, traced, traced.inputs.leaves)
     )
     pushing = jax.tree_util.Partial(PushForward(traced), push)
     return traced.outputs.attach(outputs), pushing, *((aux,) if has_aux else ())
@@ -245,7 +246,11 @@ def linear_transpose(
             "linear_transpose wants a function that writes no state, and "
             f"{', '.join(map(repr, traced.writes))} was written. Return the value instead."
         )
-    pull = jax.linear_transpose(lambda inner: traced(inner)[0], leaves)
+
+    def outputs_of(inner: list[Any]) -> list[Any]:
+        return traced(inner)[0]
+
+    pull = _typed.linear_transpose(outputs_of, leaves)
     return functools.partial(PullBack(traced, outputs), pull)
 
 

@@ -115,7 +115,7 @@ class Plan:
         return "\n".join([*head, *table, *more])
 
     def _size_lines(self) -> list[str]:
-        lines = []
+        lines: list[str] = []
         if self.chunk is not None:
             count = math.ceil(self.passes / self.chunk)
             lines.append(f"  chunks   {_count(count, 'chunk')} of {self.chunk:,}")

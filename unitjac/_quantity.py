@@ -14,19 +14,23 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _typed
 from ._errors import array_text, dtype_of, library_folder
 
 Unit = u.Unit
 Quantity = u.Quantity
 UNITLESS: Unit = u.UNITLESS
 parse_unit = u.parse_unit
+# as these types say, which brainunit leaves open
+unit_of = cast("Callable[[Any], Unit]", u.get_unit)
+magnitude_of = cast("Callable[[Any], Any]", u.get_mantissa)
 
 # brainunit hands on what another package defines, and both raise unit errors
 UNIT_FOLDERS = tuple(
@@ -45,7 +49,7 @@ class Stripped(NamedTuple):
     def paths(self) -> list[tuple[Any, ...]]:
         """The key path of each leaf, a quantity being one leaf."""
         numbered = self.treedef.unflatten(range(len(self.units)))
-        return [path for path, _ in jax.tree_util.tree_flatten_with_path(numbered)[0]]
+        return [path for path, _ in _typed.flatten_with_path(numbered)[0]]
 
     def attach(self, magnitudes: Sequence[Any]) -> Any:
         """The tree with other magnitudes, in the same units."""
@@ -66,7 +70,7 @@ def _is_whole_quantity(leaf: Any) -> bool:
 
 def strip(tree: Any) -> Stripped:
     """Take the units off the leaves of ``tree``."""
-    leaves, treedef = jax.tree.flatten(tree, is_leaf=_is_whole_quantity)
+    leaves, treedef = _typed.flatten(tree, is_leaf=_is_whole_quantity)
     magnitudes = [leaf.mantissa if is_quantity(leaf) else leaf for leaf in leaves]
     units = tuple([leaf.unit if is_quantity(leaf) else None for leaf in leaves])
     return Stripped(magnitudes, units, treedef)
@@ -191,13 +195,13 @@ def rescale(magnitude: Any, unit: Unit) -> Any:
     for k, factor in enumerate(scale_steps(unit, wide)):
         if k:  # else the compiler multiplies the factors first, which overflows
             result = jax.lax.optimization_barrier(result)
-        result = result * jnp.asarray(factor, _real(wide))
+        result = result * jnp.asarray(factor, real_dtype(wide))
     return result.astype(dtype)
 
 
 def scale_steps(unit: Unit, dtype: Any) -> tuple[float, ...]:
     """Factors whose product is the scale of ``unit``, each a normal number of ``dtype``."""
-    info = jnp.finfo(dtype)
+    info = _typed.finfo(dtype)
     limit = min(math.log10(float(info.max)), -math.log10(float(info.tiny)))
     exponent = math.log10(unit.factor) + unit.scale * math.log10(unit.base)
     steps = math.ceil(abs(exponent) / limit) or 1
@@ -206,8 +210,9 @@ def scale_steps(unit: Unit, dtype: Any) -> tuple[float, ...]:
     return (10.0 ** (exponent / steps),) * steps
 
 
-def _real(dtype: Any) -> Any:
-    return jnp.finfo(dtype).dtype
+def real_dtype(dtype: Any) -> Any:
+    """The dtype of the real part of numbers of ``dtype``."""
+    return _typed.finfo(dtype).dtype
 
 
 def unit_text(unit: Unit | None) -> str:

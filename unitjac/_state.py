@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, NoReturn
 
 import jax
 from jax.core import Tracer
 
+from . import _typed
 from ._errors import array_text, has_tracer, is_arraylike, path_text
 
 _UNSET: Any = object()
@@ -201,11 +202,15 @@ def fresh(value: Any) -> Any:
     ``V.value += dV`` asks a quantity to change itself, and the one that a state holds stays as it
     is until all is computed.
     """
-    if type(value) is dict:
+    if _typed.is_exactly(value, dict):
         return {key: fresh(part) for key, part in value.items()}
-    if type(value) in (list, tuple):
+    if _typed.is_exactly(value, list, tuple):
         return type(value)(map(fresh, value))
-    return value if isinstance(value, jax.Array) else jax.tree.map(lambda leaf: leaf, value)
+    return value if isinstance(value, jax.Array) else jax.tree.map(_itself, value)
+
+
+def _itself(leaf: Any) -> Any:
+    return leaf
 
 
 def commit(outcome: Mapping[State, Any]) -> None:
@@ -242,7 +247,7 @@ def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:
 
 
 def _check_leaves(value: Any, state: State) -> None:
-    for path, leaf in _leaves_with_path(value):
+    for path, leaf in _typed.flatten_with_path(value)[0]:
         if not is_arraylike(leaf):
             raise TypeError(
                 f"{path_text(_name(state) + '.value', path)} must be an array, a number or a "
@@ -253,7 +258,7 @@ def _check_leaves(value: Any, state: State) -> None:
 def _check_no_tracer(value: Any, state: State) -> None:
     if not has_tracer(value):
         return
-    for path, leaf in _leaves_with_path(value):
+    for path, leaf in _typed.flatten_with_path(value)[0]:
         if isinstance(leaf, Tracer):
             raise ValueError(
                 f"{path_text(_name(state) + '.value', path)} would hold a tracer of JAX "
@@ -262,10 +267,6 @@ def _check_no_tracer(value: Any, state: State) -> None:
                 "like. Let a transform of unitjac be the outermost one (jit=True compiles it, "
                 "states included), or return the value instead of writing it."
             )
-
-
-def _leaves_with_path(value: Any) -> Iterator[tuple[Any, Any]]:
-    return iter(jax.tree_util.tree_flatten_with_path(value)[0])
 
 
 def _name(state: State) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 
 import jax
 
+from . import _typed
+
 _HOLE = object()
 
 
@@ -24,7 +26,7 @@ class Static:
     __slots__ = ("value",)
 
     def __init__(self, value: Any):
-        self.value = value
+        self.value: object = value
 
     def __hash__(self) -> int:
         try:
@@ -75,7 +77,7 @@ def pack(
     tree: Any, is_dynamic: Callable[[Any], bool], is_leaf: Callable[[Any], bool] | None = None
 ) -> Packed:
     """Split ``tree`` into the leaves for which ``is_dynamic`` holds and the static rest."""
-    leaves, treedef = jax.tree.flatten(tree, is_leaf=is_leaf)
+    leaves, treedef = _typed.flatten(tree, is_leaf=is_leaf)
     mask = [is_dynamic(leaf) for leaf in leaves]
     arrays = [leaf for leaf, dynamic in zip(leaves, mask, strict=True) if dynamic]
     skeleton = tuple(

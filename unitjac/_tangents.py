@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _typed
 from ._engine._dtypes import has_tangent, is_complex
 from ._errors import abstract, array_text, dtype_of, is_arraylike
 from ._inputs import Group, Inputs
@@ -131,7 +132,7 @@ def _columns(inputs: Inputs, tangent: Any) -> dict[int, Given]:
     if chosen.has_states and chosen.argnums is None:
         state_part, arg_part = tangent, None
     elif chosen.has_states:
-        if not (isinstance(tangent, tuple | list) and len(tangent) == 2):
+        if not (_typed.is_a(tangent, tuple | list) and len(tangent) == 2):
             raise TypeError(
                 "the tangent must be a pair (states, arguments), since both are differentiated, "
                 f"got {array_text(tangent)}. Write push((state_tangents, argument_tangent))."

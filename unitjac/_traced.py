@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from . import _typed
 from ._arguments import Selection, name_of
 from ._errors import array_text, is_arraylike, path_text
 from ._inputs import Inputs
@@ -99,9 +100,9 @@ class Traced:
     def _split(self, result: Any) -> tuple[Any, Any]:
         if not self.has_aux:
             return result, None
-        if isinstance(result, tuple | list) and len(result) == 2:
+        if _typed.is_a(result, tuple | list) and len(result) == 2:
             return result[0], result[1]
-        many = f" of {len(result)}" if isinstance(result, tuple | list) else ""
+        many = f" of {len(result)}" if _typed.is_a(result, tuple | list) else ""
         raise TypeError(
             f"with has_aux=True, {name_of(self.fun)} must return a pair (output, aux), got "
             f"{array_text(result)}{many}. Return exactly two things, or leave has_aux out."

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._quantity import Quantity, Unit, is_dimensionless, is_one, scale_steps
+from ._quantity import Quantity, Unit, is_dimensionless, is_one, real_dtype, scale_steps
 
 MANY = 256
 """From so many blocks on, they are cut outside of the compiled program."""
@@ -63,7 +63,7 @@ class Uncut:
     def cut(self) -> Any:
         """The tree of blocks."""
         recipe = self.recipe
-        blocks = []
+        blocks: list[list[Any]] = []
         for row, shape, units in zip(self.rows, recipe.out_shapes, recipe.units, strict=True):
             parts = _cutter(shape, recipe.in_shapes)(row)
             blocks.append(
@@ -83,7 +83,7 @@ def scaled_row(row: Any, units: Sequence[Unit | None], in_sizes: Sequence[int]) 
     if all(factor == 1.0 for factor in factors):
         return row
     wide = jnp.promote_types(row.dtype, jnp.float32)
-    factor = jnp.asarray(np.repeat(factors, in_sizes), jnp.finfo(wide).dtype)
+    factor = jnp.asarray(np.repeat(factors, in_sizes), real_dtype(wide))
     return (row.astype(wide) * factor).astype(row.dtype)
 
 

@@ -36,7 +36,7 @@ class UnitTexts:
     '(mV/ms)/(mS/cm^2)'
     """
 
-    written: Mapping[Unit, str] = field(default_factory=dict)
+    written: Mapping[Unit, str] = field(default_factory=dict[Unit, str])
 
     def of(self, unit: Unit) -> str:
         """The text of a unit: ``mS/cm^2``, ``1/ms``, and ``""`` for the number one."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import brainunit as u
@@ -331,6 +332,10 @@ def _tried(read: Callable[[Any], Any], given: Any) -> Any:
         return None
 
 
+def _pint_text(unit: Any) -> str:
+    return f"{unit:~C}".replace("**", "^").replace("µ", "u").replace("Ω", "ohm")
+
+
 def _astropy_text(unit: Any) -> str:
     return re.sub(r"([A-Za-z])(-?[0-9])", r"\1^\2", unit.to_string())  # it writes cm2
 
@@ -339,24 +344,24 @@ _KINDS = (
     _Kind(
         "pint",
         "Quantity",
-        lambda q: q.units,
-        lambda q: q.magnitude,
-        lambda unit: f"{unit:~C}".replace("**", "^").replace("µ", "u").replace("Ω", "ohm"),
+        attrgetter("units"),
+        attrgetter("magnitude"),
+        _pint_text,
         _pint_in_si,
     ),
     _Kind(
         "unxt",
         "AbstractQuantity",
-        lambda q: q.unit,
-        lambda q: q.value,
+        attrgetter("unit"),
+        attrgetter("value"),
         _astropy_text,
         _astropy_in_si,
     ),
     _Kind(
         "astropy.units",
         "Quantity",
-        lambda q: q.unit,
-        lambda q: q.value,
+        attrgetter("unit"),
+        attrgetter("value"),
         _astropy_text,
         _astropy_in_si,
     ),

@@ -6,7 +6,7 @@ derivatives.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,15 +71,15 @@ def _draw(ax: Axes, cells: list[list[float | None]]) -> None:
     limit = max(1.0, float(np.nanmax(np.abs(numbers), initial=0.0)))
     colors = LinearSegmentedColormap.from_list("sensitivity", ["#d9762b", "#ffffff", "#2f6fc4"])
     # Linear up to 1 and logarithmic above, so that one steep cell leaves colour to the others.
-    norm = SymLogNorm(1.0, vmin=-limit, vmax=limit)
+    norm: Any = SymLogNorm(1.0, vmin=-limit, vmax=limit)
     ax.imshow(numbers, cmap=colors, norm=norm, aspect="auto")
     for (i, j), number in np.ndenumerate(numbers):
         if number != 0.0:
             text = "—" if np.isnan(number) else f"{number:.2g}"
             ink = "white" if abs(norm(number) - 0.5) > 0.35 else "#1d2330"
             ax.text(j, i, text, ha="center", va="center", fontsize=9, color=ink)
-    ax.set_xticks(np.arange(numbers.shape[1] + 1) - 0.5, minor=True)
-    ax.set_yticks(np.arange(numbers.shape[0] + 1) - 0.5, minor=True)
+    ax.set_xticks(np.arange(len(numbers.T) + 1) - 0.5, minor=True)
+    ax.set_yticks(np.arange(len(numbers) + 1) - 0.5, minor=True)
     ax.grid(which="minor", color="#e4e6ea")
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)

@@ -15,8 +15,9 @@ import brainunit as u
 import jax
 import numpy as np
 
+from . import _typed
 from ._jacobian import jacobian
-from ._quantity import unit_ratio
+from ._quantity import is_quantity, unit_ratio
 
 __all__ = ["Sensitivity", "SensitivityTable", "sensitivity_table"]
 
@@ -203,7 +204,7 @@ class _Entries:
 
 def _rows_of(out: _Entries, ins: list[_Entries], blocks: Mapping[Path, Any]) -> list[Sensitivity]:
     derivatives = [_split(blocks[out.path + i.path]) for i in ins]
-    rows = []
+    rows: list[Sensitivity] = []
     for k, output in enumerate(out.labels):
         group = [
             Sensitivity(output, label, i.value(j), _join(slope, unit), relative)
@@ -212,7 +213,7 @@ def _rows_of(out: _Entries, ins: list[_Entries], blocks: Mapping[Path, Any]) -> 
                 zip(i.labels, *_slopes(out, i, block, unit, k), strict=True)
             )
         ]
-        rows += _sorted(group, float(jax.numpy.finfo(out.magnitudes.dtype).eps))
+        rows += _sorted(group, float(_typed.finfo(out.magnitudes.dtype).eps))
     return rows
 
 
@@ -256,7 +257,7 @@ def _check_size(outs: list[_Entries], ins: list[_Entries]) -> None:
 
 
 def _split(leaf: Any) -> tuple[np.ndarray, u.Unit | None]:
-    if isinstance(leaf, u.Quantity):
+    if is_quantity(leaf):
         return np.asarray(leaf.mantissa), leaf.unit
     return np.asarray(leaf), None
 
@@ -288,9 +289,13 @@ def _leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def _children(tree: Any) -> list[tuple[str, Any]] | None:
-    if isinstance(tree, dict):
+    if _typed.is_a(tree, dict):
         return [(str(key), child) for key, child in tree.items()]
-    pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda node: node is not tree)
+
+    def is_child(node: Any) -> bool:
+        return node is not tree
+
+    pairs, _ = _typed.flatten_with_path(tree, is_leaf=is_child)
     if len(pairs) == 1 and not pairs[0][0]:
         return None
     return [(jax.tree_util.keystr(key, simple=True, separator="."), child) for key, child in pairs]

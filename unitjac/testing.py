@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _typed
 from ._arguments import name_of, select
 from ._errors import array_text, dtype_of, is_arraylike, path_text
 from ._inputs import Inputs
@@ -82,8 +83,11 @@ def _blockwise(actual: Any, expected: Any) -> tuple[Any, Any]:
     def is_matrix(leaf: Any) -> bool:
         return isinstance(leaf, UnitMatrix)
 
-    found, structure = jax.tree.flatten(actual, is_leaf=lambda x: is_matrix(x) or is_quantity(x))
-    wanted, other = jax.tree.flatten(expected, is_leaf=lambda x: is_matrix(x) or is_quantity(x))
+    def is_leaf(leaf: Any) -> bool:
+        return is_matrix(leaf) or is_quantity(leaf)
+
+    found, structure = _typed.flatten(actual, is_leaf=is_leaf)
+    wanted, other = _typed.flatten(expected, is_leaf=is_leaf)
     if structure != other or not any(map(is_matrix, wanted)):
         return actual, expected
     for k, (a, b) in enumerate(zip(found, wanted, strict=True)):
@@ -257,7 +261,7 @@ def _extrapolated(
     flat: _Flat, j: int, index: tuple[int, ...], h: float, values: list[Any]
 ) -> list[_Quotient]:
     """The derivative of each output by one input, with steps h and h/2."""
-    found = []
+    found: list[_Quotient] = []
     quotients = _quotients(flat, j, index, h), _quotients(flat, j, index, h / 2)
     for y, coarse, fine in zip(values, *quotients, strict=True):
         noise = 20 * _EPS * float(np.max(np.abs(y), initial=0.0)) / h
@@ -270,7 +274,7 @@ def _extrapolated(
 
 def _quotients(flat: _Flat, j: int, index: tuple[int, ...], h: float) -> list[Any]:
     """The difference quotient of each output, as a magnitude in output unit / input unit."""
-    ends = []
+    ends: list[tuple[Any, list[Any]]] = []
     for step in (h, -h):
         x, unit = _split(flat.point[j])
         moved = np.array(x)
@@ -325,7 +329,8 @@ def _compare(actual: Any, expected: Any, label: str, rtol: float, atol: Any) -> 
     finite = np.isfinite(a) & np.isfinite(b)
     distance = np.abs(np.where(finite, a, 0) - np.where(finite, b, 0))
     allowed = rtol * np.max(np.abs(b), initial=0.0, where=np.isfinite(b)) + atol
-    wrong = np.where(finite, distance > allowed, (a != b) & ~(np.isnan(a) & np.isnan(b)))
+    far: np.ndarray = distance > allowed
+    wrong = np.where(finite, far, (a != b) & ~(np.isnan(a) & np.isnan(b)))
     if np.any(wrong):
         where = tuple(map(int, np.argwhere(wrong)[0]))
         limit = float(np.broadcast_to(allowed, a.shape)[where])

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from unitjac._cli._failures import BadInput, alike
@@ -164,7 +165,7 @@ def _module(path: Path) -> Any:
     return module
 
 
-def _functions_in(module: Any) -> list[str]:
+def _functions_in(module: ModuleType) -> list[str]:
     return [
         name
         for name, value in vars(module).items()

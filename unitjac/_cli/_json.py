@@ -9,9 +9,8 @@ import json
 import math
 from typing import Any
 
-import brainunit as u
-
 from unitjac._cli._job import Job
+from unitjac._quantity import magnitude_of, unit_of
 from unitjac.sensitivity import Sensitivity, SensitivityTable
 
 __all__ = ["as_json"]
@@ -36,7 +35,7 @@ def as_json(job: Job, table: SensitivityTable, precision: str) -> str:
 
 
 def _row(row: Sensitivity, table: SensitivityTable, job: Job) -> dict[str, Any]:
-    over, under = u.get_unit(table.outputs[row.output]), u.get_unit(row.value)
+    over, under = unit_of(table.outputs[row.output]), unit_of(row.value)
     return {
         "output": row.output,
         "parameter": row.parameter,
@@ -50,9 +49,9 @@ def _row(row: Sensitivity, table: SensitivityTable, job: Job) -> dict[str, Any]:
 
 
 def _quantity(value: Any, job: Job) -> dict[str, Any]:
-    return {"value": _number(value), "unit": job.texts.of(u.get_unit(value))}
+    return {"value": _number(value), "unit": job.texts.of(unit_of(value))}
 
 
 def _number(value: Any) -> float | None:
-    number = float(u.get_mantissa(value))
+    number = float(magnitude_of(value))
     return number if math.isfinite(number) else None

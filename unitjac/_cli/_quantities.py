@@ -18,7 +18,9 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from unitjac import _typed
 from unitjac._cli._failures import BadInput, alike
+from unitjac._quantity import unit_of
 from unitjac._unit_text import UnitTexts
 
 __all__ = ["Reader", "merged"]
@@ -38,7 +40,7 @@ class Reader:
         Each unit that was read and its text, for whoever writes it again.
     """
 
-    written: dict[u.Unit, str] = field(default_factory=dict)
+    written: dict[u.Unit, str] = field(default_factory=dict[u.Unit, str])
 
     def file(self, path: Path) -> dict[str, Any]:
         """The parameters that stand in a TOML file, tables as dicts.
@@ -92,7 +94,7 @@ class Reader:
         return unit
 
     def _value(self, value: Any, where: str) -> Any:
-        if isinstance(value, dict):
+        if _typed.is_a(value, dict):
             return {k: self._value(v, f"{where}.{k}") for k, v in value.items()}
         if isinstance(value, str):
             return self.quantity(value, where)
@@ -108,12 +110,12 @@ def merged(base: Mapping[str, Any], names: list[str], value: Any, where: str) ->
         If the value that stands there is of another dimension or shape, or is no single value.
     """
     name, *rest = names
-    old = base.get(name)
+    old: Any = base.get(name)
     if rest:
-        if name in base and not isinstance(old, dict):
+        if name in base and not _typed.is_a(old, dict):
             raise BadInput(f"{where}: {name} is no table, so that it has no {'.'.join(rest)}.")
         return {**base, name: merged(old or {}, rest, value, where)}
-    if isinstance(old, dict):
+    if _typed.is_a(old, dict):
         raise BadInput(f"{where}: {name} is a table of {', '.join(old)}. Set one of these.")
     if name in base:
         _check_kind(old, value, where)
@@ -121,9 +123,9 @@ def merged(base: Mapping[str, Any], names: list[str], value: Any, where: str) ->
 
 
 def _check_kind(old: Any, new: Any, where: str) -> None:
-    if isinstance(new, dict):
+    if _typed.is_a(new, dict):
         raise BadInput(f"{where}: expected one value, got a table of {', '.join(new)}.")
-    expected, came = u.get_unit(old), u.get_unit(new)
+    expected, came = unit_of(old), unit_of(new)
     if not expected.has_same_dim(came):
         raise BadInput(f"{where}: expected {_wanted(expected)}, got {_kind(came)}.")
 

@@ -119,7 +119,7 @@ def _total(widths: dict[str, int]) -> int:
 
 def _lines(group: OutputRows, layout: _Layout) -> list[RenderableType]:
     title = Text.assemble((group.output, "bold"), f" = {group.value} {group.unit}".rstrip())
-    notes = []
+    notes: list[str] = []
     if group.more:
         notes.append(f"and {group.more} more")
     if group.without_effect:

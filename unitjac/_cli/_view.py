@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import brainunit as u
-
 from unitjac._display import aligned, number_text, value_text
+from unitjac._quantity import magnitude_of, unit_of
 from unitjac._unit_text import UnitTexts
 from unitjac.sensitivity import Sensitivity, SensitivityTable
 
@@ -82,7 +81,7 @@ def groups(
 def point(inputs: Mapping[str, Any], texts: UnitTexts) -> list[tuple[str, str, str]]:
     """Each input's name, the text of its magnitude and that of its unit."""
     return [
-        (name, value_text(_number(value)), texts.of(u.get_unit(value)))
+        (name, value_text(_number(value)), texts.of(unit_of(value)))
         for name, value in inputs.items()
     ]
 
@@ -109,14 +108,14 @@ def _group(
     part: _Part, value: Any, columns: Iterator[tuple[str, str, str]], texts: UnitTexts
 ) -> OutputRows:
     largest = max((abs(row.relative or 0.0) for row in part.shown), default=0.0) or 1.0
-    unit = u.get_unit(value)
+    unit = unit_of(value)
     rows = tuple(
         Row(
             parameter=row.parameter,
             value=number,
-            unit=texts.of(u.get_unit(row.value)),
+            unit=texts.of(unit_of(row.value)),
             sensitivity=slope,
-            sensitivity_unit=texts.quotient(unit, u.get_unit(row.value)),
+            sensitivity_unit=texts.quotient(unit, unit_of(row.value)),
             relative=relative,
             size=-1.0 if row.relative is None else abs(row.relative),
             bar=None if row.relative is None else row.relative / largest,
@@ -132,4 +131,4 @@ def _is_zero(row: Sensitivity) -> bool:
 
 
 def _number(value: Any) -> float:
-    return float(u.get_mantissa(value))
+    return float(magnitude_of(value))

@@ -72,7 +72,7 @@ def _is_proper(rows: np.ndarray, cols: np.ndarray, colours: np.ndarray) -> bool:
 def _greedy(rows: np.ndarray, cols: np.ndarray, n: int, order: np.ndarray) -> np.ndarray:
     """The first colour that is free, column by column."""
     by_column = np.argsort(cols, kind="stable")
-    rows_of = rows[by_column].tolist()
+    rows_of: list[int] = rows[by_column].tolist()
     starts = np.searchsorted(cols[by_column], np.arange(n + 1)).tolist()
     taken = [0] * (int(rows.max(initial=-1)) + 1)  # in each row, a bit for each colour
     colours = np.zeros(n, np.int32)

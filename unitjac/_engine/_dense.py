@@ -16,7 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from unitjac import _typed
 from unitjac._errors import dtype_of
+from unitjac._typed import Linear, Pull
 
 from ._dtypes import Mode, is_complex
 from ._seeds import basis, cut, sizes
@@ -86,7 +88,7 @@ def choose_mode(inputs: Sequence[Any], outputs: Sequence[Any]) -> Mode:
 
 
 def _reverse(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
-    outputs, pull, carried = jax.vjp(fun, leaves, has_aux=True)
+    outputs, pull, carried = _typed.vjp(fun, leaves, has_aux=True)
     return _pulled(pull, leaves, outputs, carried, sweep)
 
 
@@ -94,7 +96,7 @@ def _forward(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     if not leaves:
         return _constant(*fun(leaves))
     if not sweep.is_whole(leaves):
-        outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
+        outputs, push, carried = _typed.linearize(fun, leaves, has_aux=True)
         return _pushed(push, leaves, outputs, carried, sweep)
 
     def push_once(tangents: list[Any]) -> Any:
@@ -108,13 +110,13 @@ def _forward(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
 def _automatic(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     # linearize calls fun once and can be pushed and transposed, so that the choice can wait
     # until the outputs' sizes are known
-    outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
+    outputs, push, carried = _typed.linearize(fun, leaves, has_aux=True)
     if not leaves:
         return _constant(outputs, carried)
     mode = choose_mode(leaves, outputs)
     try:
         if mode == "rev":
-            pull = jax.linear_transpose(push, leaves)
+            pull = _typed.linear_transpose(push, leaves)
             return _pulled(pull, leaves, outputs, carried, sweep)
         return _pushed(push, leaves, outputs, carried, sweep)
     except Exception as error:
@@ -127,7 +129,9 @@ def _automatic(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
         raise
 
 
-def _pulled(pull: Any, leaves: list[Any], outputs: list[Any], carried: Any, sweep: Sweep) -> Stacks:
+def _pulled(
+    pull: Pull, leaves: list[Any], outputs: list[Any], carried: Any, sweep: Sweep
+) -> Stacks:
     def apply(cotangents: list[Any]) -> list[Any]:
         return pull(cotangents)[0]
 
@@ -140,7 +144,9 @@ def _pulled(pull: Any, leaves: list[Any], outputs: list[Any], carried: Any, swee
     return Stacks("rev", [], leaves, outputs, carried, blocks)
 
 
-def _pushed(push: Any, leaves: list[Any], outputs: list[Any], carried: Any, sweep: Sweep) -> Stacks:
+def _pushed(
+    push: Linear, leaves: list[Any], outputs: list[Any], carried: Any, sweep: Sweep
+) -> Stacks:
     if sweep.mesh is None:
         stacks = [jnp.moveaxis(stack, 0, -1) for stack in sweep.run(push, leaves)]
         return Stacks("fwd", stacks, leaves, outputs, carried)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from unitjac import _typed
 from unitjac._errors import abstract
 
 from ._dense import Modes, Pure, choose_mode
@@ -32,13 +33,17 @@ def estimate(fun: Pure, leaves: list[Any], mode: Modes, sweep: Sweep) -> Estimat
     found: list[Estimate] = []
 
     def probe(inner: list[Any]) -> Any:
-        outputs, push, _ = jax.linearize(fun, inner, has_aux=True)
+        outputs, push, _ = _typed.linearize(fun, inner, has_aux=True)
         chosen: Mode = choose_mode(inner, outputs) if mode == "auto" else mode
         if chosen == "fwd":
             seeded, apply = inner, push
         else:
-            transpose = jax.linear_transpose(push, list(map(abstract, inner)))
-            seeded, apply = outputs, lambda cotangents: transpose(cotangents)[0]
+            transpose = _typed.linear_transpose(push, list(map(abstract, inner)))
+
+            def pull(cotangents: list[Any]) -> list[Any]:
+                return transpose(cotangents)[0]
+
+            seeded, apply = outputs, pull
         rows = sum(sizes(seeded))
         each = row_bytes(apply, seeded) if inner and outputs else 0
         chunk = sweep.chunk(apply, seeded) if each else None

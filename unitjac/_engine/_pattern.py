@@ -17,6 +17,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.experimental.sparse import BCOO
 
+from unitjac import _typed
 from unitjac._errors import as_int
 
 
@@ -200,7 +201,7 @@ def split(pattern: Pattern, heights: Sequence[int], widths: Sequence[int]) -> li
     number = row * len(widths) + col
     order = np.argsort(number, kind="stable")
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
-    blocks = []
+    blocks: list[Block] = []
     for entries in np.split(order, starts[1:]) if pattern.nse else []:
         i, j = divmod(int(number[entries[0]]), len(widths))
         blocks.append(
@@ -222,7 +223,7 @@ def _of_matrix(given: Any) -> Pattern:
         rows, cols = np.asarray(given.indices, np.int64).reshape(-1, 2).T
         inside = (rows < m) & (cols < n)  # a BCOO is padded with indices that lie outside
         return Pattern.at(rows[inside], cols[inside], (m, n))
-    if isinstance(given, np.ndarray | jax.Array):
+    if _typed.is_a(given, np.ndarray | jax.Array):
         rows, cols = np.nonzero(np.asarray(given))
         return Pattern.at(rows, cols, (m, n))
     coo = given.tocoo()

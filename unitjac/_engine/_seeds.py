@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from unitjac import _typed
 from unitjac._errors import dtype_of
 
 
@@ -87,7 +88,7 @@ def cut_rows(matrix: Any, outputs: Sequence[Any]) -> list[Any]:
 
 def _vary_like(seeds: Any, leaf: Any) -> Any:
     """Seeds that differ from device to device where ``leaf`` does, inside ``jax.shard_map``."""
-    if not isinstance(leaf, Tracer):
+    if not _typed.is_a(leaf, Tracer):
         return seeds
     kind = jax.typeof(leaf)
     axes = getattr(getattr(kind, "mat", None), "varying", None) or getattr(kind, "vma", None)

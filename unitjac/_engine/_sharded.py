@@ -106,7 +106,7 @@ def sharded_blocks(
 
 def _share_of(device: Any, seeded: Sequence[Any], shares: Sequence[int]) -> Any:
     """The numbers of the seeds that a device takes; -1 beyond the end of a leaf."""
-    parts = []
+    parts: list[Any] = []
     for start, size, share in zip(offsets(seeded), sizes(seeded), shares, strict=False):
         rows = device * share + jnp.arange(share)
         parts.append(jnp.where(rows < size, start + rows, -1))

@@ -21,14 +21,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from unitjac import _typed
 from unitjac._errors import array_text, dtype_of
+from unitjac._typed import Linear
 
 from ._colouring import colour, fewest
 from ._dense import Modes, Pure
 from ._dtypes import Mode, is_complex
 from ._pattern import Block, Pattern, split
 from ._seeds import cut, sizes
-from ._sweep import ChunkSize, Linear, in_chunks
+from ._sweep import ChunkSize, in_chunks
 
 # Leaves of fewer numbers are joined to their neighbours.
 _SMALL = 64
@@ -127,7 +129,8 @@ def compress(
         chosen, colours, count = _coloured(block, mode)
         key = chosen, block.col if chosen == "fwd" else block.row, colours.tobytes()
         found.setdefault(key, (colours, count, []))[2].append(block)
-    seedings, tables = [], []
+    seedings: list[Seeding] = []
+    tables: list[np.ndarray] = []
     picks, start = np.empty(pattern.nse, np.int64), 0
     for (chosen, part, _), (colours, count, mine) in found.items():
         forward = chosen == "fwd"
@@ -210,7 +213,7 @@ def gradient_of(fun: Pure) -> Pure:
     """
 
     def gradient(leaves: list[Any]) -> tuple[list[Any], Any]:
-        outputs, pull, carried = jax.vjp(fun, leaves, has_aux=True)
+        outputs, pull, carried = _typed.vjp(fun, leaves, has_aux=True)
         if len(outputs) != 1 or np.shape(outputs[0]) != ():
             came = ", ".join(map(array_text, outputs)) or "none"
             raise TypeError(
@@ -281,12 +284,12 @@ def linear_maps(
 ) -> tuple[list[Any], dict[Mode, Linear], Any]:
     """The outputs, the pushes and pulls that are needed, and what was carried along."""
     if modes == ["rev"]:
-        outputs, pull, carried = jax.vjp(fun, leaves, has_aux=True)
+        outputs, pull, carried = _typed.vjp(fun, leaves, has_aux=True)
         return outputs, {"rev": lambda cotangents: pull(cotangents)[0]}, carried
-    outputs, push, carried = jax.linearize(fun, leaves, has_aux=True)
+    outputs, push, carried = _typed.linearize(fun, leaves, has_aux=True)
     maps: dict[Mode, Linear] = {"fwd": push}
     if "rev" in modes:
-        transpose = jax.linear_transpose(push, leaves)
+        transpose = _typed.linear_transpose(push, leaves)
         maps["rev"] = lambda cotangents: transpose(cotangents)[0]
     return outputs, maps, carried
 
@@ -344,7 +347,7 @@ def _restricted(apply: Linear, leaves: list[Any], part: range) -> Linear:
     def of_part(some: list[Any]) -> list[Any]:
         return apply([*zeros[: part.start], *some, *zeros[part.stop :]])
 
-    return jax.linearize(of_part, zeros[part.start : part.stop])[1]
+    return _typed.linearize(of_part, zeros[part.start : part.stop])[1]
 
 
 def _swept(image: Callable[[Any], list[Any]], count: int, chunk_size: ChunkSize) -> list[Any]:

@@ -20,14 +20,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from unitjac import _typed
 from unitjac._errors import abstract, as_int
+from unitjac._typed import Linear
 
 from ._progress import Progress
 from ._seeds import basis, one_hot, sizes
 from ._sharded import check_mesh, sharded_blocks
-
-Linear = Callable[[list[Any]], list[Any]]
-"""A linear map from a list of arrays to a list of arrays."""
 
 ChunkSize = int | Literal["auto"] | None
 
@@ -130,7 +129,7 @@ def in_chunks(swept: Callable[[Any], list[Any]], rows: Any, chunk: int) -> list[
     count, rest = divmod(rows.shape[0], max(chunk, 1))
     if count * chunk == 0:
         return swept(rows)
-    stacks = jax.lax.map(swept, rows[: count * chunk].reshape(count, chunk))
+    stacks = _typed.lax_map(swept, rows[: count * chunk].reshape(count, chunk))
     stacks = [stack.reshape(count * chunk, *stack.shape[2:]) for stack in stacks]
     if rest:
         last = swept(rows[count * chunk :])
@@ -185,7 +184,7 @@ def _peak(jaxpr: Any) -> int:
 
 def inner_jaxprs(eqn: Any) -> list[Any]:
     """The programs that an equation contains: the body of a loop, the branches of a condition."""
-    values = [v for p in eqn.params.values() for v in (p if isinstance(p, tuple | list) else (p,))]
+    values = [v for p in eqn.params.values() for v in (p if _typed.is_a(p, tuple | list) else (p,))]
     jaxprs = [getattr(v, "jaxpr", v) for v in values]
     return [jaxpr for jaxpr in jaxprs if hasattr(jaxpr, "eqns")]
 
@@ -194,4 +193,5 @@ def _bytes(variable: Any) -> int:
     aval = variable.aval
     if not hasattr(aval, "dtype"):
         return 0
-    return int(np.prod(aval.shape)) * getattr(aval.dtype, "itemsize", 0)
+    shape: tuple[int, ...] = aval.shape
+    return int(np.prod(shape)) * getattr(aval.dtype, "itemsize", 0)

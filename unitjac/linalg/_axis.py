@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from unitjac import _typed
 from unitjac._errors import array_text, as_int, is_arraylike
 from unitjac._quantity import (
     Unit,
@@ -82,7 +83,7 @@ class Axis:
     @property
     def is_leaf(self) -> bool:
         """Whether this is one leaf, and no tree around it."""
-        return self.treedef == jax.tree.structure(0)
+        return self.treedef == _typed.structure(0)
 
     @cached_property
     def size(self) -> int:
@@ -128,7 +129,7 @@ class Axis:
                 f"{what} must have the tree {self.treedef}, got {given.treedef}. Give one array, "
                 "number or quantity for each leaf."
             )
-        parts = []
+        parts: list[jax.Array] = []
         for k, (magnitude, unit) in enumerate(zip(given.magnitudes, given.units, strict=True)):
             where = f"{what}, leaf {self.labels[k] or '(the only one)'},"
             if np.shape(magnitude) != self.shapes[k]:
@@ -223,13 +224,15 @@ class Axis:
         name : str
             ``"row"`` or ``"column"``, for messages.
         """
-        if isinstance(index, slice | tuple) and index in (slice(None), ()):
+        if _typed.is_a(index, slice | tuple) and index in (slice(None), ()):
             return self, np.arange(self.size)
-        if isinstance(index, str | tuple):
-            return self._take_keys(index if isinstance(index, tuple) else (index,), name)
+        if isinstance(index, str):
+            return self._take_keys((index,), name)
+        if _typed.is_a(index, tuple):
+            return self._take_keys(index, name)
         if isinstance(index, slice):
             return self._take_positions(np.arange(self.size)[index])
-        if isinstance(index, list | np.ndarray | jax.Array) and np.ndim(index) == 1:
+        if _typed.is_a(index, list | np.ndarray | jax.Array) and np.ndim(index) == 1:
             chosen = np.asarray(index) if len(index) else np.zeros(0, int)
             return self._take_positions(np.arange(self.size)[chosen])
         return self._take_entry(index, name)
@@ -252,7 +255,7 @@ class Axis:
     def _subtree(self, leaf: int, length: int) -> Any:
         """The tree below the first ``length`` characters of a leaf's label."""
         numbered = self.treedef.unflatten(range(len(self.units)))
-        path, _ = jax.tree_util.tree_flatten_with_path(numbered)[0][leaf]
+        path, _ = _typed.flatten_with_path(numbered)[0][leaf]
         below = self.labels[leaf][length + 1 :]
         depth = next(k for k in range(len(path), -1, -1) if _label(path[k:]) == below)
         tree = self.treedef

@@ -14,7 +14,9 @@ from typing import Any
 import jax.numpy as jnp
 import jax.scipy.linalg
 
-from ._entries import dense
+from unitjac import _typed
+
+from ._entries import dense, diagonal
 from ._form import mirrored
 from ._lapack import by_lapack
 from ._matrix import UnitMatrix
@@ -66,5 +68,5 @@ def solve_symmetric(matrix: UnitMatrix, right: Any) -> Any:
 def _factor(array: Any) -> tuple[Any, Any]:
     """The factor of the matrix with a diagonal of ones, and the roots of the diagonal it had."""
     array = dense(array)
-    d = jnp.sqrt(jnp.diagonal(array))
-    return jnp.linalg.cholesky(array / d / d[:, None]), d
+    d = jnp.sqrt(diagonal(array))
+    return _typed.cholesky(array / d / d[:, None]), d

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.sparse import BCOO
 
+from unitjac import _typed
 from unitjac._errors import array_text
+from unitjac._quantity import real_dtype
 
 from ._axis import inexact
 
@@ -64,7 +66,7 @@ def scaled(array: Any, up: Any, down: Any) -> Any:
     dtype = array.dtype
     # 16 bits hold few of the scales of units, and 32 bits all but the product of two
     wide = jnp.promote_types(dtype, jnp.float32)
-    up, down = (jnp.asarray(factor, jnp.finfo(wide).dtype) for factor in (up, down))
+    up, down = (jnp.asarray(factor, real_dtype(wide)) for factor in (up, down))
     if isinstance(array, BCOO):
         factor = up[array.indices[..., 0]] * down[array.indices[..., 1]]
         return with_data(array, (array.data * factor).astype(dtype))
@@ -74,7 +76,7 @@ def scaled(array: Any, up: Any, down: Any) -> Any:
 def diagonal(array: Any) -> jax.Array:
     """The entries (i, i)."""
     if not isinstance(array, BCOO):
-        return jnp.diagonal(array)
+        return _typed.diagonal(array)
     row, column = array.indices[..., 0], array.indices[..., 1]
     found = jnp.where(row == column, array.data, 0)
     return jnp.zeros(min(array.shape), array.dtype).at[row].add(found, mode="drop")

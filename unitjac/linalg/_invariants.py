@@ -10,6 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from unitjac import _typed
 from unitjac._quantity import (
     UNITLESS,
     Unit,
@@ -60,7 +61,7 @@ def det(matrix: UnitMatrix) -> Any:
     array = matrix.dense
     rho, gamma = exponents(array, matrix.rows, matrix.cols)
     up, down = power_of_two(-rho), power_of_two(-gamma)
-    value = jnp.linalg.det(array * up[:, None] * down)
+    value = _typed.det(array * up[:, None] * down)
     return attach_block(_times_power(value, rho.sum() + gamma.sum()), unit)
 
 

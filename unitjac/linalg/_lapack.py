@@ -42,7 +42,8 @@ def by_lapack(function: Function) -> Function:
 
 def _cast(tree: Any, dtype: Any) -> Any:
     """The real numbers of a tree in another dtype; complex eigenvalues stay as they are."""
-    return jax.tree.map(
-        lambda leaf: leaf.astype(dtype) if jnp.issubdtype(dtype_of(leaf), jnp.floating) else leaf,
-        tree,
-    )
+
+    def cast_leaf(leaf: Any) -> Any:
+        return leaf.astype(dtype) if jnp.issubdtype(dtype_of(leaf), jnp.floating) else leaf
+
+    return jax.tree.map(cast_leaf, tree)

@@ -19,6 +19,7 @@ import numpy as np
 from brainunit.sparse import SparseMatrix
 from jax.experimental.sparse import BCOO
 
+from unitjac import _typed
 from unitjac._errors import array_text, is_arraylike
 from unitjac._quantity import (
     Unit,
@@ -311,7 +312,7 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         of ints. Two leaves or ints give a quantity or an array, all else a matrix. A BCOO stays
         one for what has no gaps.
         """
-        if not (isinstance(index, tuple) and len(index) == 2):
+        if not (_typed.is_a(index, tuple) and len(index) == 2):
             raise TypeError(
                 f"a matrix wants two indices, got {index!r}. Write J[row, column], each a key of "
                 "the tree, a tuple of keys, an int, a slice, or an array of ints."

@@ -5,14 +5,15 @@ Owns: how large each leaf is that a matrix is factorized in. Never touches: the 
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from unitjac import _typed
 
 from ._axis import Axis
 
@@ -33,8 +34,7 @@ def exponents(array: Any, rows: Axis, cols: Axis) -> tuple[Any, Any]:
     return _fit(array, *sizes, np.log2(rows.unit_sizes), np.log2(cols.unit_sizes))
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def _fit(
+def _fitted(
     array: Any, row_sizes: tuple[int, ...], col_sizes: tuple[int, ...], above: Any, below: Any
 ) -> tuple[Any, Any]:
     """``above`` and ``below`` are the logs of the units' sizes: no constants of the program."""
@@ -50,6 +50,9 @@ def _fit(
     return _spread(rho - above, row_sizes), _spread(gamma + below, col_sizes)
 
 
+_fit: Callable[..., tuple[Any, Any]] = jax.jit(_fitted, static_argnums=(1, 2))
+
+
 def power_of_two(exponent: Any) -> Any:
     """Two to the power of whole numbers, exactly: ``exp2`` is off by a rounding."""
     return jnp.ldexp(jnp.ones_like(exponent), exponent.astype(int))
@@ -61,7 +64,7 @@ def column_norms(array: Any) -> Any:
     array = jax.lax.stop_gradient(array)
     largest = jnp.max(jnp.abs(array), axis=0, initial=0.0)
     largest = jnp.where(largest == 0, 1, largest)
-    norms = jnp.linalg.norm(array / largest, axis=0)
+    norms = _typed.norm(array / largest, axis=0)
     return largest * jnp.where(norms == 0, 1, norms)
 
 
@@ -74,7 +77,8 @@ def _size(array: Any) -> Any:
 
 def _largest(size: Any, lengths: Sequence[int], axis: int) -> Any:
     """The largest entry of each leaf along an axis; leaves of one length are one reduction."""
-    found, start = [], 0
+    found: list[jax.Array] = []
+    start = 0
     for length, run in itertools.groupby(lengths):
         count = len(list(run))
         stop = start + count * length

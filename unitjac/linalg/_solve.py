@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
-from unitjac._quantity import Unit, unit_ratio, unit_text
+from unitjac import _typed
+from unitjac._quantity import Unit, real_dtype, unit_ratio, unit_text
 
 from ._axis import Axis, common_unit, odd_one
 from ._cholesky import solve_symmetric
@@ -212,7 +213,7 @@ def _solve_general(matrix: UnitMatrix, right: Any) -> Any:
         rho, _ = exponents(array, matrix.rows, matrix.cols)
         up = power_of_two(-rho)
         array, right = array * up[:, None], right * up.reshape(-1, *[1] * (right.ndim - 1))
-    return jnp.linalg.solve(array, right)
+    return _typed.solve(array, right)
 
 
 def _right_side(rows: Axis, right: UnitMatrix) -> tuple[Any, Unit | None]:
@@ -250,4 +251,4 @@ def _root_weights(matrix: UnitMatrix, weights: Any) -> Any:
             "one over the variances."
         )
     factors = rows.factors(rows.units[:1] * len(rows.units))
-    return jnp.asarray(factors, jnp.finfo(matrix.dtype).dtype)
+    return jnp.asarray(factors, real_dtype(matrix.dtype))

@@ -24,6 +24,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
+from unitjac import _typed
 from unitjac.models._linoid import linoid
 
 __all__ = [
@@ -47,7 +48,7 @@ Quantity = Any
 Quantities = Mapping[str, Quantity]
 
 _PER_MS = u.ms**-1
-_CURRENT = u.uA / u.cm**2
+_CURRENT: Any = u.uA / u.cm**2
 _CONDUCTANCE = u.mS / u.cm**2
 _CAPACITANCE = u.uF / u.cm**2
 
@@ -346,7 +347,7 @@ def _increasing_root(
             below = function(middle) < 0
             return jnp.where(below, middle, low), jnp.where(below, high, middle)
 
-        return jax.lax.fori_loop(0, _HALVINGS, halve, (low, high))[0]
+        return _typed.fori_loop(0, _HALVINGS, halve, (low, high))[0]
 
     def solve(slope: Callable[[jax.Array], jax.Array], value: jax.Array) -> jax.Array:
         return value / slope(jnp.ones_like(value))

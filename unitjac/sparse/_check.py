@@ -17,12 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from unitjac import _typed
 from unitjac._engine._dense import Pure
 from unitjac._engine._dtypes import Mode, is_complex
 from unitjac._engine._seeds import offsets
 from unitjac._engine._sparse import Compression, entries, linear_maps
-from unitjac._engine._sweep import Linear
 from unitjac._errors import array_text, dtype_of, has_tracer
+from unitjac._typed import Linear
 
 Name = Callable[[int, int], str]
 """What messages call the derivative of output number i by input number j."""
@@ -75,7 +76,7 @@ class _Entries:
             (pattern.rows, pattern.cols) if mode == "fwd" else (pattern.cols, pattern.rows)
         )
         # enough for what rounding does in a sum, and far below any entry that matters in it
-        self.tolerance = float(jnp.finfo(dtype_of(data)).eps) ** (2 / 3)
+        self.tolerance = float(_typed.finfo(dtype_of(data)).eps) ** (2 / 3)
 
 
 class _Product:

@@ -20,6 +20,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from unitjac import _typed
 from unitjac._engine._pattern import Pattern
 from unitjac._engine._sweep import inner_jaxprs
 
@@ -109,7 +110,11 @@ def _pushed(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def push(tangents: Any, point: Any) -> Any:
         leaves, rest = point
-        return jax.jvp(lambda inner: function(inner, rest), (leaves,), (tangents,))[1]
+
+        def at_rest(inner: Any) -> Any:
+            return function(inner, rest)
+
+        return jax.jvp(at_rest, (leaves,), (tangents,))[1]
 
     return push
 
@@ -119,7 +124,11 @@ def _pulled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def pull(cotangents: Any, point: Any) -> Any:
         leaves, rest = point
-        return jax.vjp(lambda inner: function(inner, rest), leaves)[1](cotangents)[0]
+
+        def at_rest(inner: Any) -> Any:
+            return function(inner, rest)
+
+        return _typed.vjp(at_rest, leaves)[1](cotangents)[0]
 
     return pull
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from unitjac import _typed
 from unitjac._engine._pattern import Pattern, as_pattern, is_matrix, joined
 
 from ._side import Side
@@ -35,7 +36,7 @@ def given_pattern(given: Any, rows: Side, cols: Side) -> Pattern:
     """
     if is_matrix(given):
         return _checked(as_pattern(given, "pattern"), (rows.axis.size, cols.axis.size), "pattern")
-    blocks = []
+    blocks: list[list[Pattern | None]] = []
     for row, m, line in zip(rows.labels, rows.axis.sizes, _like(rows, given), strict=True):
         found = [None] * len(cols.labels) if line is None else _like(cols, line)
         blocks.append(
@@ -73,7 +74,7 @@ def _like(side: Side, tree: Any) -> list[Any]:
 
 
 def _short(tree: Any) -> str:
-    if isinstance(tree, dict):
+    if _typed.is_a(tree, dict):
         return f"a dict of {', '.join(map(repr, tree))}"
     return f"a {type(tree).__name__}"
 

@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from unitjac import _typed
+
 from ._hessian import SparseHessian
 from ._jacobian import SparseJacobian
 from ._store import read
@@ -60,7 +62,7 @@ def load(
     transform = _KINDS[options.pop("kind")](
         fun,
         grad_states=grad_states,
-        argnums=tuple(argnums) if isinstance(argnums, list) else argnums,
+        argnums=tuple(argnums) if _typed.is_a(argnums, list) else argnums,
         **options,
     )
     transform.follow(blueprint)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import jax
-
+from unitjac import _typed
 from unitjac._arguments import name_of
 from unitjac._compiled import is_traced
 from unitjac._errors import array_text, path_text
@@ -63,7 +62,7 @@ class Signature:
 
 def input_fields(args: Any, kwargs: Any, inputs: Inputs) -> tuple[Field, ...]:
     """All arguments of a call, and the states that are differentiated."""
-    entries, _ = jax.tree_util.tree_flatten_with_path((args, kwargs), is_leaf=is_quantity)
+    entries, _ = _typed.flatten_with_path((args, kwargs), is_leaf=is_quantity)
     found = [_argument(path, leaf) for path, leaf in entries]
     of_states = inputs.groups[: len(inputs.selection.states)]
     for group in of_states:

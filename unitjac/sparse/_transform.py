@@ -301,4 +301,4 @@ def _fields(outputs: Outputs) -> Any:
 def _constants(*arrays: np.ndarray) -> tuple[jax.Array, ...]:
     """Arrays of JAX, and no tracers where this is asked for inside of a trace."""
     with jax.ensure_compile_time_eval():
-        return tuple(map(jnp.asarray, arrays))
+        return tuple([jnp.asarray(array) for array in arrays])
