@@ -21,6 +21,7 @@ FLOORS = {
     "_typed": 0,
     "_adopted": 1,
     "_quantity": 1,
+    "_remembered": 1,
     "_state": 1,
     "_static": 1,
     "_unit_text": 1,

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ._errors import has_tracer, imported
+from ._remembered import note_made
 from ._state import State, StateTrace, fresh, watchers
 
 
@@ -41,6 +42,7 @@ class Adopted(State):
 
     def __init__(self, origin: Any):
         self.origin = origin
+        note_made()
 
     @classmethod
     def known(cls) -> Any:

@@ -16,6 +16,7 @@ from ._arguments import check_function, select
 from ._engine._dtypes import check_output
 from ._errors import abstract
 from ._inputs import Inputs
+from ._remembered import Memory
 from ._state import StateTrace, commit, raise_leak
 from ._tangents import PullBack, PushForward, seeds
 from ._traced import Traced
@@ -274,6 +275,7 @@ def _trace(
         check_states=bool(check_states),
         # products are defined for complex outputs too
         check_output=functools.partial(check_output, mode="fwd", holomorphic=False),
+        memory=Memory.of(fun),
     )
 
 

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import jax
 from jax.core import Tracer
 
-from . import _typed
+from . import _remembered, _typed
 from ._errors import array_text, has_tracer, is_arraylike, path_text
 
 _UNSET: Any = object()
@@ -80,6 +80,7 @@ class State:
     def __init__(self, value: Any, name: str | None = None):
         self.name = name
         _check_leaves(value, self)
+        _remembered.note_made()
         trace = _traces.innermost
         if trace is None:
             _check_no_tracer(value, self)
@@ -110,6 +111,7 @@ class State:
             return
         _check_no_tracer(value, self)
         self._value = value
+        _remembered.note_written(self)
 
     def __repr__(self) -> str:
         return self._text("State", self._value)
@@ -127,6 +129,7 @@ class State:
 
     def __setstate__(self, state: tuple[Any, str | None]) -> None:
         self._value, self.name = state
+        _remembered.note_made()
 
 
 class StateTrace:
@@ -136,10 +139,19 @@ class StateTrace:
     ----------
     seeds : mapping from State to value, optional
         Values that the function sees in place of the states' own.
+    is_inside : bool, default False
+        Whether all of it runs inside a function that JAX traces by itself, in the trace outside.
+
+    Attributes
+    ----------
+    inner_reads : int
+        How often states were read inside functions that JAX traces by itself.
     """
 
-    def __init__(self, seeds: Mapping[State, Any] | None = None):
+    def __init__(self, seeds: Mapping[State, Any] | None = None, is_inside: bool = False):
         self.seeds = dict(seeds or {})
+        self.is_inside = is_inside
+        self.inner_reads = 0
         self.reads: dict[State, None] = {}
         self.writes: dict[State, Any] = {}
         # weak: a state that lives only inside the function is nobody's business afterwards
@@ -151,6 +163,7 @@ class StateTrace:
         for watch in watchers:
             self._watches.enter_context(watch(self))
         self.parent = _traces.innermost
+        self._level = _remembered.level()
         _traces.innermost = self
         return self
 
@@ -164,6 +177,16 @@ class StateTrace:
         if state.holds_itself:
             self._note_read(state)
             return state._value
+        if self.now_inside():
+            _remembered.note_read(state)
+            self.inner_reads += 1
+        return self._seen(state)
+
+    def now_inside(self) -> bool:
+        """Whether what runs now is inside a function that JAX traces by itself."""
+        return self.is_inside or _remembered.is_inside(self._level)
+
+    def _seen(self, state: State) -> Any:
         if state in self.writes:
             return self.writes[state]
         if state in self.created:
@@ -171,7 +194,7 @@ class StateTrace:
         self.reads[state] = None
         if state in self.seeds:
             return self.seeds[state]
-        return fresh(state._value) if self.parent is None else self.parent.read(state)
+        return fresh(state._value) if self.parent is None else self.parent._seen(state)
 
     def write(self, state: State, value: Any) -> None:
         """Keep ``value`` as what the function wrote last."""
@@ -194,6 +217,12 @@ class StateTrace:
     def outcome(self) -> dict[State, Any]:
         """The values to hand over: of the states written, and of those created and still alive."""
         return {**self.writes, **dict(self.created)}
+
+
+def runs_inside() -> bool:
+    """Whether a trace runs, and what runs now is inside a function that JAX traces by itself."""
+    trace = _traces.innermost
+    return trace is not None and trace.now_inside()
 
 
 def fresh(value: Any) -> Any:
@@ -231,6 +260,7 @@ def commit(outcome: Mapping[State, Any]) -> None:
     for state in sorted(outcome, key=lambda state: not (state.holds_itself and state in traced)):
         if state.holds_itself or state not in traced:
             state._value = outcome[state]
+            _remembered.note_written(state)
 
 
 def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:

@@ -16,7 +16,8 @@ from ._arguments import Selection, name_of
 from ._errors import array_text, is_arraylike, path_text
 from ._inputs import Inputs
 from ._quantity import Stripped, is_quantity, strip
-from ._state import State, StateTrace, fresh, raise_leak
+from ._remembered import Memory
+from ._state import State, StateTrace, fresh, raise_leak, runs_inside
 from ._static import Packed, is_jax_array, pack
 
 CheckOutput = Callable[[Any, Callable[[], str]], None]
@@ -42,6 +43,8 @@ class Traced:
         Whether a differentiated state that ``fun`` does not use is an error.
     check_output : callable
         Called with each output's magnitude and label; raises where it cannot be differentiated.
+    memory : Memory
+        What is known of the states that ``fun`` reads where JAX remembers.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Traced:
         has_aux: bool,
         check_states: bool,
         check_output: CheckOutput,
+        memory: Memory,
     ):
         self.fun = fun
         self.inputs = inputs
@@ -60,19 +64,18 @@ class Traced:
         self.has_aux = has_aux
         self.check_states = check_states
         self.check_output = check_output
+        self.memory = memory
+        self.is_inside = runs_inside()
         self.outputs = Stripped([], (), None)
         self.reads: list[State] = []
         self.writes: list[State] = []
 
     def __call__(self, leaves: list[Any]) -> tuple[list[Any], Packed]:
         args, seeds = self.inputs.place(leaves)
-        with StateTrace(seeds) as trace:
-            try:
-                result = self.fun(
-                    *map(_own, args), **{name: _own(value) for name, value in self.kwargs.items()}
-                )
-            except jax.errors.UnexpectedTracerError as error:
-                raise_leak(error, trace.writes)
+        try:
+            result, trace = self.memory.run(lambda: self._run(args, seeds), seeds)
+        except jax.errors.UnexpectedTracerError as error:
+            raise_leak(error, self.writes)
         if self.check_states:
             check_used(trace, self.inputs.selection, self.fun)
         output, aux = self._split(result)
@@ -80,8 +83,19 @@ class Traced:
         # the structure only: a magnitude kept here would keep a tracer alive
         self.outputs = stripped._replace(magnitudes=[])
         self._check_outputs(stripped.magnitudes)
-        self.reads, self.writes = list(trace.reads), list(trace.writes)
+        self.reads = list(trace.reads)
         return stripped.magnitudes, pack((aux, list(trace.outcome().items())), is_jax_array)
+
+    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[tuple[Any, StateTrace], int]:
+        trace = StateTrace(seeds, self.is_inside)
+        try:
+            with trace:
+                result = self.fun(
+                    *map(_own, args), **{name: _own(value) for name, value in self.kwargs.items()}
+                )
+        finally:
+            self.writes = list(trace.writes)
+        return (result, trace), trace.inner_reads
 
     def output_label(self, i: int) -> str:
         """What messages call the i-th output."""

@@ -23,6 +23,7 @@ from ._errors import UnitsDroppedWarning, warn_user
 from ._inputs import Inputs
 from ._plan import Plan, leaf_of
 from ._quantity import Unit, attach_block, float0_block, is_dimensionless, is_one, unit_text
+from ._remembered import Memory
 from ._state import StateTrace, commit, raise_leak
 from ._traced import Traced
 
@@ -182,6 +183,7 @@ class GradientTransform(abc.ABC):
             check_output=functools.partial(
                 check_output, mode=mode_out, holomorphic=self.holomorphic, offers=self.offers
             ),
+            memory=Memory.of(self.fun),
         )
 
     def _evaluate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+from jax.extend import core
 
 Linear = Callable[[list[Any]], list[Any]]
 """A linear map from a list of arrays to a list of arrays."""
@@ -32,6 +33,7 @@ linearize = cast("Callable[..., tuple[list[Any], Linear, Any]]", jax.linearize)
 vjp = cast("Callable[..., tuple[list[Any], Pull, Any]]", jax.vjp)
 linear_transpose = cast("Callable[[Linear, list[Any]], Pull]", jax.linear_transpose)
 
+get_opaque_trace_state = cast("Callable[..., Any]", core.get_opaque_trace_state)
 lax_map = cast("Callable[..., list[Any]]", jax.lax.map)
 fori_loop = cast("Callable[..., Any]", jax.lax.fori_loop)
 finfo = cast("Callable[[Any], Any]", jnp.finfo)

@@ -28,7 +28,8 @@ from ._quantity import (
     unit_ratio,
     unit_text,
 )
-from ._state import StateTrace
+from ._remembered import Memory
+from ._state import State, StateTrace
 from ._traced import check_used
 from .linalg import UnitMatrix
 from .linalg._form import rewritten
@@ -180,6 +181,7 @@ class _Flat:
     ):
         self.fun = fun
         self.kwargs = kwargs
+        self.memory = Memory.of(fun)
         self.inputs = Inputs.of(select(grad_states, argnums), args, tuple(kwargs))
         self.inputs.check_dtypes(mode="fwd", holomorphic=False, allow_int=False)
         self.labels: list[str] = []
@@ -190,8 +192,7 @@ class _Flat:
 
     def __call__(self, *leaves: Any) -> list[Any]:
         args, seeds = self.inputs.place(strip(leaves).magnitudes)
-        with StateTrace(seeds) as trace:  # what is written in here is dropped
-            output = self.fun(*args, **self.kwargs)
+        output, trace = self.memory.run(lambda: self._run(args, seeds), seeds)
         check_used(trace, self.inputs.selection, self.fun)
         stripped = strip(output)
         self.labels = [path_text("output", path) for path in stripped.paths]
@@ -202,6 +203,11 @@ class _Flat:
                     "real outputs. Return real and imaginary parts, or convert it to float."
                 )
         return _leaves(output)
+
+    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[tuple[Any, StateTrace], int]:
+        with StateTrace(seeds) as trace:  # what is written in here is dropped
+            output = self.fun(*args, **self.kwargs)
+        return (output, trace), trace.inner_reads
 
     def derivatives(self, mode: Any) -> Blocks:
         """Block (i, j) by forward or reverse mode."""

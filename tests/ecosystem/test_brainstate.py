@@ -455,3 +455,19 @@ def test_a_cell_of_braincell():
             cell.V.value = q([V], u.mV)
             ends.append(step(q(100.0, density)).to_decimal(u.mV))
         np.testing.assert_allclose(np.ravel(by_V), (ends[1] - ends[0]) / 0.002, rtol=1e-6)
+
+
+def test_a_loop_of_jax_whose_body_is_remembered():
+    """JAX finds the program of the body again, in which the state's tracer of the first call is."""
+    k = brainstate.State(q(2.0, u.nS))
+
+    def body(c, _):
+        return c, c * k.value
+
+    def fun(x):
+        return jax.lax.scan(body, x, None, length=1)[1][0]
+
+    jac = uj.jacrev(fun, grad_states=k, argnums=0, unit_aware=True)
+    for number, at in [(2.0, 3.0), (5.0, 4.0)]:
+        k.value = q(number, u.nS)
+        assert_same(jac(q(at, u.mV)), (q(at, u.mV), q(number, u.nS)))

@@ -1,0 +1,173 @@
+"""Programs that JAX remembers, and the states that are read in them.
+
+Owns: which states were read inside a function that JAX traces by itself, and how a call is done so
+that JAX finds none of the programs that it remembers. Never touches: values, units, derivatives.
+
+JAX keeps the program of a function that it traces by itself (``jax.jit``, ``lax.scan``, ``cond``,
+``while_loop``, ``jax.checkpoint``) by the function and the shapes of its arguments. A state that
+such a function reads is no argument of it: a later call may find the program of an earlier one,
+with the value that the state had then, or with a tracer of a trace that has ended. So derivatives
+have programs of their own, apart from those of plain calls; the reads in them are counted, and
+where some are missing, or a tracer is a stale one, the call is done once more with nothing
+remembered. A function that is made anew in each call is traced anew in each, and pays nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from collections.abc import Callable, Generator, Hashable, Iterable
+from contextlib import contextmanager
+from typing import Any, TypeGuard, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+
+from . import _typed
+
+Result = TypeVar("Result")
+Call = Callable[[], tuple[Result, int]]
+"""Gives a result, and how often states were read inside of what JAX traces by itself."""
+
+# Its value is part of the key by which JAX remembers a program: None in a plain call, 0 in a
+# derivative, another number where nothing is to be found.
+_context = jax.make_user_context(None)
+_numbers = itertools.count(1)
+
+
+class _Thread(threading.local):
+    """Whether the programs that JAX finds now are those of derivatives."""
+
+    is_apart = False
+
+
+_thread = _Thread()
+_read_inside: weakref.WeakSet[Any] = weakref.WeakSet()
+_written_since: weakref.WeakSet[Any] = weakref.WeakSet()
+_any_made = threading.Event()
+
+
+def level() -> Any:
+    """The trace of JAX that runs, to be compared with another one."""
+    return _typed.get_opaque_trace_state(convention="unitjac")
+
+
+def is_inside(of: Any) -> bool:
+    """Whether a program is being traced, by another trace than ``of``.
+
+    A trace that computes numbers, as that of ``jax.vmap`` does, makes no program to remember.
+    """
+    return level() != of and _is_staged()
+
+
+def _is_staged() -> bool:
+    """Whether what runs becomes a program, in place of being computed."""
+    return isinstance(jax.lax.iota(jnp.int32, 1), Tracer)
+
+
+def note_made() -> None:
+    """There is a state."""
+    _any_made.set()
+
+
+def note_read(state: Any) -> None:
+    """A program that JAX may remember has read ``state``."""
+    _read_inside.add(state)
+
+
+def note_written(state: Any) -> None:
+    """``state`` has another value than it may have had when a program read it."""
+    if _read_inside and state in _read_inside:
+        _written_since.add(state)
+
+
+class Memory:
+    """What is known of the reads of states in a function, from one call to the next.
+
+    Attributes
+    ----------
+    reads : int or None
+        How often states are read inside of what JAX traces by itself, where all of it is traced;
+        None as long as that is not known.
+    is_stale : bool
+        Whether a call found programs of an earlier one.
+    """
+
+    def __init__(self) -> None:
+        self.reads: int | None = None
+        self.is_stale = False
+
+    @classmethod
+    def of(cls, fun: Any) -> Memory:
+        """The one memory of a function, whichever transform it is in."""
+        try:
+            return _memories.setdefault(fun, cls())
+        except TypeError:  # no hash, or no weak references to it
+            return cls()
+
+    def run(self, call: Call[Result], states: Iterable[Any]) -> Result:
+        """The result of ``call``, for which JAX used no program with values of an earlier call.
+
+        Parameters
+        ----------
+        call : callable
+            It is called again where JAX remembered programs.
+        states : iterable of State
+            Those that have other values in this call than their own.
+        """
+        if not _any_made.is_set():
+            return call()[0]
+        with _apart():
+            is_due = self._is_due(states)
+            tried = None if is_due else self._try(call)
+            if self._is_whole(tried):
+                return tried[0]
+            with _context(next(_numbers)):
+                result, self.reads = call()
+            if not is_due:  # where as many reads are enough, the function went another way
+                self.is_stale = not self._is_whole(tried)
+        return result
+
+    def _is_due(self, states: Iterable[Any]) -> bool:
+        """Whether to remember nothing from the first."""
+        if self.is_stale:
+            return True
+        if _read_inside and _is_staged():  # what is tried leaves its equations in the program
+            return True
+        if self.reads is not None:
+            return False
+        return bool(_written_since) or any(state in _read_inside for state in states)
+
+    def _try(self, call: Call[Result]) -> tuple[Result, int] | None:
+        """What ``call`` gives; None if JAX remembered a program with a tracer."""
+        is_first = not _read_inside
+        try:
+            tried = call()
+        except jax.errors.UnexpectedTracerError:
+            return None
+        if self.reads is None and is_first:
+            self.reads = tried[1]
+        return tried
+
+    def _is_whole(self, tried: tuple[Any, int] | None) -> TypeGuard[tuple[Any, int]]:
+        """Whether all of the function was traced."""
+        return tried is not None and (self.reads is None or tried[1] >= self.reads)
+
+
+_memories: weakref.WeakKeyDictionary[Hashable, Memory] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def _apart() -> Generator[None]:
+    """Let JAX find the programs of derivatives, and none that a plain call left behind."""
+    if _thread.is_apart:
+        yield
+        return
+    _thread.is_apart = True
+    try:
+        with _context(0):
+            yield
+    finally:
+        _thread.is_apart = False
