@@ -46,7 +46,7 @@ class _Thread(threading.local):
 _thread = _Thread()
 _read_inside: weakref.WeakSet[Any] = weakref.WeakSet()
 _written_since: weakref.WeakSet[Any] = weakref.WeakSet()
-_any_made = threading.Event()
+_any_made, _any_read = threading.Event(), threading.Event()
 
 
 def level() -> Any:
@@ -74,12 +74,13 @@ def note_made() -> None:
 
 def note_read(state: Any) -> None:
     """A program that JAX may remember has read ``state``."""
+    _any_read.set()
     _read_inside.add(state)
 
 
 def note_written(state: Any) -> None:
     """``state`` has another value than it may have had when a program read it."""
-    if _read_inside and state in _read_inside:
+    if _any_read.is_set() and state in _read_inside:
         _written_since.add(state)
 
 

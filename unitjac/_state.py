@@ -256,11 +256,14 @@ def commit(outcome: Mapping[State, Any]) -> None:
     for state in traced:
         if not state.holds_itself and state._value is not _UNSET:
             _check_no_tracer(outcome[state], state)
-    # those that hold themselves first: whether they take a tracer is for their library to say
-    for state in sorted(outcome, key=lambda state: not (state.holds_itself and state in traced)):
-        if state.holds_itself or state not in traced:
-            state._value = outcome[state]
-            _remembered.note_written(state)
+    taking: Iterable[State] = outcome
+    if traced:
+        # those that hold themselves first: whether they take a tracer is for their library to say
+        theirs = [state for state in traced if state.holds_itself]
+        taking = [*theirs, *(state for state in outcome if state not in traced)]
+    for state in taking:
+        state._value = outcome[state]
+        _remembered.note_written(state)
 
 
 def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:
