@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest newest package check format bench notebooks clean
+.PHONY: help demo test lowest newest brainunit package check format bench notebooks clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -30,6 +30,9 @@ lowest: $(VENV)/.has-ci ## Run the tests with the oldest versions that pyproject
 
 newest: $(VENV)/.has-ci ## Run the tests with the newest Python and the newest versions
 	$(BIN)/nox --session newest -- $(ARGS)
+
+brainunit: $(VENV)/.has-ci ## Run the tests of units with the releases of brainunit in between
+	$(BIN)/nox --session brainunit -- $(ARGS)
 
 package: $(VENV)/.has-ci ## Build the wheel and the sdist, and try them in an empty environment
 	$(BIN)/nox --session package

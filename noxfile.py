@@ -24,6 +24,12 @@ OLDEST = "3.11"
 NEWER = ("3.15", "3.14", "3.13", "3.12")  # the newest one that is installed
 PYTEST = ("--numprocesses", "auto", "--maxprocesses", "8")
 ENV = {"JAX_PLATFORMS": "cpu"}
+# The releases of brainunit that no other run has, and the tests of what they differ in.
+BRAINUNITS = "0.5.0", "0.5.1"
+OF_UNITS = [
+    f"tests/{name}.py"
+    for name in ("test_units", "test_display", "test_plan", "test_physics", "linalg/test_matrix")
+]
 EXTRAS = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
 # Tests skip a library that does not import, which here must not go unnoticed. Not asdex: its newest
 # version does not import on JAX 0.12.
@@ -79,6 +85,16 @@ def newest(session: nox.Session) -> None:
     """The tests with the newest versions of everything, on the newest Python that there is."""
     session.install("--upgrade", "--editable", ".[test]")
     run_tests(session)
+
+
+@nox.session(python=interpreter(OLDEST))
+def brainunit(session: nox.Session) -> None:
+    """The tests of units with the releases of brainunit between the oldest and the newest."""
+    tools = [tool for tool in EXTRAS["test"] if tool.startswith(("pytest", "hypothesis", "sympy"))]
+    session.install("--editable", ".", *tools)
+    for release in BRAINUNITS:
+        session.install(f"brainunit=={release}", f"saiunit=={release}")
+        session.run("python", "-m", "pytest", *(session.posargs or PYTEST), *OF_UNITS, env=ENV)
 
 
 @nox.session(python=interpreter(OLDEST))

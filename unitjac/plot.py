@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._errors import needing
 from .sensitivity import SensitivityTable
 
 if TYPE_CHECKING:
@@ -86,11 +87,7 @@ def _draw(ax: Axes, cells: list[list[float | None]]) -> None:
 
 
 def _new_axes(rows: int, columns: int) -> Axes:
-    try:
+    with needing("a picture", "matplotlib", "plot"):
         import matplotlib.pyplot as plt
-    except ImportError:
-        raise ImportError(
-            "a picture needs matplotlib, which is not installed. Type: pip install 'unitjac[plot]'"
-        ) from None
     size = (1.6 + 0.72 * columns, 1.1 + 0.46 * rows)
     return plt.subplots(figsize=size, layout="constrained")[1]

@@ -1,6 +1,6 @@
 """What a person sees of a matrix: text, HTML, a data frame."""
 
-import builtins
+import sys
 from html.parser import HTMLParser
 
 import brainunit as u
@@ -156,14 +156,7 @@ def test_a_data_frame():
 
 
 def test_without_pandas(monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *rest, **options):
-        if name == "pandas":
-            raise ImportError(name)
-        return real(name, *rest, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     text = r"to_pandas needs pandas, which is not installed\. Type: pip install 'unitjac\[pandas\]'"
     with pytest.raises(ImportError, match=text):
         jacobian().to_pandas()

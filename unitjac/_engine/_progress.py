@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from unitjac._errors import needing
+
 
 class Progress:
     """A bar for ``total`` steps; it opens at the first, and closes at the last.
@@ -19,13 +21,8 @@ class Progress:
     """
 
     def __init__(self, total: int):
-        try:
+        with needing("progress=True", "tqdm", "progress"):
             from tqdm.auto import tqdm
-        except ImportError as error:
-            raise ImportError(
-                "progress=True needs tqdm, which is not installed. "
-                "Type: pip install 'unitjac[progress]'"
-            ) from error
         self._tqdm = tqdm
         self._total = total
         self._bar: Any = None

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from jax.experimental.sparse import BCOO
 
-from unitjac._errors import has_tracer
+from unitjac._errors import has_tracer, needing
 from unitjac._quantity import is_dimensionless, is_one, unit_product, unit_ratio
 from unitjac._unit_text import UnitTexts
 
@@ -72,12 +72,8 @@ def as_html(array: Any, rows: Axis, cols: Axis) -> str:
 
 def as_frame(array: Any, rows: Axis, cols: Axis) -> Any:
     """A data frame with labelled rows and columns."""
-    try:
+    with needing("to_pandas", "pandas", "pandas"):
         import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "to_pandas needs pandas, which is not installed. Type: pip install 'unitjac[pandas]'"
-        ) from error
     return pd.DataFrame(
         np.asarray(dense(array)),
         index=pd.MultiIndex.from_arrays(_labels_and_units(rows), names=("row", "unit")),
