@@ -97,6 +97,15 @@ def test_spectra_do_not_depend_on_the_units(state, seed, up, down):
         assert_numbers(np.linalg.norm(in_base, axis=0), np.ones(6))
 
 
+def test_the_values_are_in_the_simplest_unit_that_there_is():
+    A = UnitMatrix(jnp.array([[-1.0, 0.5], [0.2, -2.0]]), RATE, STATE)
+    written_otherwise = A.to(cols={"V": u.volt, "w": u.nA})
+    for matrix in (A, written_otherwise):
+        values = eigvals(matrix)
+        assert values.unit == PER_MS
+        assert_spectrum(values.mantissa, np.linalg.eigvals([[-1.0, 0.5], [0.2, -2.0]]), 1e-6)
+
+
 def test_under_jit_and_vmap():
     A = UnitMatrix(jnp.array([[-1.0, 0.5], [0.0, -3.0]]), RATE, STATE)
     batch = jax.vmap(lambda k: A * k)(jnp.array([1.0, 2.0]))

@@ -20,6 +20,7 @@ from unitjac._quantity import (
     same_dimension,
     unit_product,
     unit_ratio,
+    unit_text,
 )
 
 from ._axis import Axis, common_unit, odd_one
@@ -122,7 +123,9 @@ def mirrored(matrix: Written) -> Mirrored:
 
 
 def diagonal_unit(matrix: Written, what: str) -> Unit:
-    """The one unit that row unit over column unit is for all leaves.
+    """The one unit that row unit over column unit is for all leaves, as simple as one has it.
+
+    Where V is written in volts and its rate in mV/ms, that of the gates still is 1/ms.
 
     Raises
     ------
@@ -144,7 +147,8 @@ def diagonal_unit(matrix: Written, what: str) -> Unit:
             f"{entry_unit_text(rows, k, cols, k)} for {rows.labels[k]!r}. For a plain matrix write "
             "A.scaled(rows=typical_outputs, cols=typical_inputs)."
         )
-    return ratios[0] if ratios else UNITLESS
+    simple = (ratio for ratio in ratios if "*" not in unit_text(ratio))
+    return next(simple, ratios[0]) if ratios else UNITLESS
 
 
 def check_square(matrix: Written, what: str) -> None:
