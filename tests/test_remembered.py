@@ -146,6 +146,20 @@ def test_plans_products_and_second_derivatives(make, k):
         assert_same((kx, xk), (jnp.float32(1.0), jnp.float32(1.0)))
 
 
+def test_a_function_that_goes_several_ways(k):
+    """What one way has left behind is noticed on another one's third call."""
+    inner = of(scanned, k)
+
+    def fun(x, kind):
+        return inner(x) if kind == "inner" else x * k.value
+
+    jac = jacrev(fun, argnums=0, unit_aware=True)
+    for number in (2.0, 5.0, 7.0):
+        k.value = q(number, u.nS)
+        for kind in ("plain", "inner", "inner", "plain"):
+            assert_same(jac(q(3.0, u.mV), kind), q(number, u.nS))
+
+
 def test_a_transform_inside_of_a_scan(k):
     slope = jacrev(lambda x: x * k.value, grad_states=k, unit_aware=True)
 
@@ -205,9 +219,9 @@ def test_what_is_read_under_vmap_is_not_remembered(k):
     jac = jacrev(lambda x: x * k.value, grad_states=k, unit_aware=True)
     for xs in ([1.0, 2.0], [3.0, 4.0]):
         assert_same(jax.vmap(jac)(q(xs, u.mV)), q(xs, u.mV))
-    assert k not in _remembered._read_inside
+    assert k not in _remembered._shared.read_inside
     jacrev(of(jax.jit, k), grad_states=k, unit_aware=True)(q(3.0, u.mV))
-    assert k in _remembered._read_inside
+    assert k in _remembered._shared.read_inside
 
 
 def test_leaks_stay_errors(k):

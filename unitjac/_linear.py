@@ -275,7 +275,7 @@ def _trace(
         check_states=bool(check_states),
         # products are defined for complex outputs too
         check_output=functools.partial(check_output, mode="fwd", holomorphic=False),
-        memory=Memory.of(fun),
+        memory=Memory.of(fun, name),
     )
 
 

@@ -19,7 +19,7 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Hashable, Iterable
 from contextlib import contextmanager
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -31,10 +31,9 @@ Result = TypeVar("Result")
 Call = Callable[[], tuple[Result, int]]
 """Gives a result, and how often states were read inside of what JAX traces by itself."""
 
-# Its value is part of the key by which JAX remembers a program: None in a plain call, 0 in a
-# derivative, another number where nothing is to be found.
+# Its value is part of the key by which JAX remembers a program: None in a plain call.
 _context = jax.make_user_context(None)
-_numbers = itertools.count(1)
+_numbers = itertools.count()
 
 
 class _Thread(threading.local):
@@ -43,9 +42,24 @@ class _Thread(threading.local):
     is_apart = False
 
 
-_thread = _Thread()
-_read_inside: weakref.WeakSet[Any] = weakref.WeakSet()
-_written_since: weakref.WeakSet[Any] = weakref.WeakSet()
+class _Shared:
+    """What all functions have in common.
+
+    Attributes
+    ----------
+    generation : int
+        The context of functions of which nothing is known. What was traced in it read no state
+        that has been written since.
+    read_inside : set of State
+        The states that programs have read, of this generation and maybe others.
+    """
+
+    def __init__(self) -> None:
+        self.generation = next(_numbers)
+        self.read_inside: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+_thread, _shared = _Thread(), _Shared()
 _any_made, _any_read = threading.Event(), threading.Event()
 
 
@@ -75,13 +89,14 @@ def note_made() -> None:
 def note_read(state: Any) -> None:
     """A program that JAX may remember has read ``state``."""
     _any_read.set()
-    _read_inside.add(state)
+    _shared.read_inside.add(state)
 
 
 def note_written(state: Any) -> None:
     """``state`` has another value than it may have had when a program read it."""
-    if _any_read.is_set() and state in _read_inside:
-        _written_since.add(state)
+    if _any_read.is_set() and state in _shared.read_inside:
+        _shared.generation = next(_numbers)
+        _shared.read_inside.clear()
 
 
 class Memory:
@@ -89,22 +104,25 @@ class Memory:
 
     Attributes
     ----------
+    number : int or None
+        The context that it was called in.
     reads : int or None
         How often states are read inside of what JAX traces by itself, where all of it is traced;
         None as long as that is not known.
     is_stale : bool
-        Whether a call found programs of an earlier one.
+        Whether its programs hold values of an earlier call, whenever they are remembered.
     """
 
     def __init__(self) -> None:
+        self.number: int | None = None
         self.reads: int | None = None
         self.is_stale = False
 
     @classmethod
-    def of(cls, fun: Any) -> Memory:
-        """The one memory of a function, whichever transform it is in."""
+    def of(cls, fun: Any, transform: str) -> Memory:
+        """The one memory of a function in transforms of one kind, which trace it in one way."""
         try:
-            return _memories.setdefault(fun, cls())
+            return _memories.setdefault(fun, {}).setdefault(transform, cls())
         except TypeError:  # no hash, or no weak references to it
             return cls()
 
@@ -120,55 +138,64 @@ class Memory:
         """
         if not _any_made.is_set():
             return call()[0]
-        with _apart():
-            is_due = self._is_due(states)
-            tried = None if is_due else self._try(call)
-            if self._is_whole(tried):
-                return tried[0]
-            with _context(next(_numbers)):
-                result, self.reads = call()
-            if not is_due:  # where as many reads are enough, the function went another way
-                self.is_stale = not self._is_whole(tried)
+        is_due = self.is_stale or self._may_be_stale(states)
+        tried = None if is_due else self._try(call)
+        if tried is not None and self._is_whole(tried):
+            return tried[0]
+        self.number = next(_numbers)
+        with _programs(self.number):
+            result, reads = call()
+        self._learn(reads)
+        if not is_due:
+            self.is_stale = tried is None or not self._is_whole(tried)
         return result
 
-    def _is_due(self, states: Iterable[Any]) -> bool:
-        """Whether to remember nothing from the first."""
-        if self.is_stale:
-            return True
-        if _read_inside and _is_staged():  # what is tried leaves its equations in the program
+    def _may_be_stale(self, states: Iterable[Any]) -> bool:
+        """Whether a program with another value may be found, and go unnoticed or in the way."""
+        # what is tried leaves its equations in the program around it
+        if (self.reads or _shared.read_inside) and _is_staged():
             return True
         if self.reads is not None:
             return False
-        return bool(_written_since) or any(state in _read_inside for state in states)
+        is_of_before = self.number not in (None, _shared.generation)
+        return is_of_before or any(state in _shared.read_inside for state in states)
 
     def _try(self, call: Call[Result]) -> tuple[Result, int] | None:
         """What ``call`` gives; None if JAX remembered a program with a tracer."""
-        is_first = not _read_inside
+        is_first = not _shared.read_inside
+        if self.reads is None or self.number is None:
+            self.number = _shared.generation
         try:
-            tried = call()
+            with _programs(self.number, unless_apart=True):
+                tried = call()
         except jax.errors.UnexpectedTracerError:
             return None
-        if self.reads is None and is_first:
-            self.reads = tried[1]
+        if self.reads is not None or is_first:
+            self._learn(tried[1])
         return tried
 
-    def _is_whole(self, tried: tuple[Any, int] | None) -> TypeGuard[tuple[Any, int]]:
+    def _learn(self, reads: int) -> None:
+        # the most of all ways that the function goes: too many cost time, too few an answer
+        self.reads = reads if self.reads is None else max(self.reads, reads)
+
+    def _is_whole(self, tried: tuple[Any, int]) -> bool:
         """Whether all of the function was traced."""
-        return tried is not None and (self.reads is None or tried[1] >= self.reads)
+        return self.reads is None or tried[1] >= self.reads
 
 
-_memories: weakref.WeakKeyDictionary[Hashable, Memory] = weakref.WeakKeyDictionary()
+_memories: weakref.WeakKeyDictionary[Hashable, dict[str, Memory]] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
-def _apart() -> Generator[None]:
-    """Let JAX find the programs of derivatives, and none that a plain call left behind."""
-    if _thread.is_apart:
+def _programs(number: int, unless_apart: bool = False) -> Generator[None]:
+    """Let JAX find the programs of one context only, and none that a plain call left behind."""
+    before = _thread.is_apart
+    if before and unless_apart:  # inside of another function, it is called in its context
         yield
         return
     _thread.is_apart = True
     try:
-        with _context(0):
+        with _context(number):
             yield
     finally:
-        _thread.is_apart = False
+        _thread.is_apart = before

@@ -181,7 +181,7 @@ class _Flat:
     ):
         self.fun = fun
         self.kwargs = kwargs
-        self.memory = Memory.of(fun)
+        self.memory = Memory.of(fun, "check_jacobian")
         self.inputs = Inputs.of(select(grad_states, argnums), args, tuple(kwargs))
         self.inputs.check_dtypes(mode="fwd", holomorphic=False, allow_int=False)
         self.labels: list[str] = []
