@@ -174,6 +174,20 @@ def test_a_transform_inside_of_a_scan(k):
         assert_same(jac(q(xs, u.mV)), q(sum(xs), u.mV / u.nS))
 
 
+@eager_and_compiled
+def test_a_transform_that_is_made_inside(jit, k):
+    """Nothing is known of it but what the function around it notices."""
+    inner = of(jax.jit, k)
+
+    def fun(x):
+        return x * jacrev(lambda y: inner(y), unit_aware=True)(x)
+
+    jac = jacrev(fun, unit_aware=True, jit=jit)
+    for number in (2.0, 5.0, 7.0):
+        k.value = q(number, u.nS)
+        assert_same(jac(q(3.0, u.mV)), q(number, u.nS))
+
+
 def test_the_check_of_a_jacobian(k):
     fun = of(scanned, k)
     for _ in range(2):

@@ -219,6 +219,12 @@ class StateTrace:
         return {**self.writes, **dict(self.created)}
 
 
+def count_inner_reads(reads: int) -> None:
+    """Those of a function count for the one that it is called in, too."""
+    if _traces.innermost is not None:
+        _traces.innermost.inner_reads += reads
+
+
 def runs_inside() -> bool:
     """Whether a trace runs, and what runs now is inside a function that JAX traces by itself."""
     trace = _traces.innermost

@@ -17,7 +17,7 @@ from ._errors import array_text, is_arraylike, path_text
 from ._inputs import Inputs
 from ._quantity import Stripped, is_quantity, strip
 from ._remembered import Memory
-from ._state import State, StateTrace, fresh, raise_leak, runs_inside
+from ._state import State, StateTrace, count_inner_reads, fresh, raise_leak, runs_inside
 from ._static import Packed, is_jax_array, pack
 
 CheckOutput = Callable[[Any, Callable[[], str]], None]
@@ -76,6 +76,7 @@ class Traced:
             result, trace = self.memory.run(lambda: self._run(args, seeds), seeds)
         except jax.errors.UnexpectedTracerError as error:
             raise_leak(error, self.writes)
+        count_inner_reads(trace.inner_reads)
         if self.check_states:
             check_used(trace, self.inputs.selection, self.fun)
         output, aux = self._split(result)
