@@ -116,24 +116,25 @@ def _expect_known(names: list[str], known: Mapping[str, Any], where: str) -> Non
     """A misspelt name must not stand as one more parameter beside the one that it means."""
     first, *rest = names
     if first not in known:
-        close = alike(first, known)
         raise BadInput(
-            f"{where}: no parameter {first} beside {', '.join(known)}."
-            f"{f' Did you mean {close[0]}?' if close else ''} What is new goes into the file of "
-            "--params."
+            f"{where}: no parameter {first} beside {', '.join(known)}.{_meant(first, known)} "
+            "What is new goes into the file of --params."
         )
     if rest and isinstance(known[first], dict):
         _expect_known(rest, known[first], where)
 
 
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = alike(name, known)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
 def _no_model(name: str) -> str:
     if name.endswith(".py"):
         return f"{name} is a file: name the function in it, as in {name}:function."
-    close = alike(name, BUILT_IN)
-    meant = f" Did you mean {close[0]}?" if close else ""
     return (
-        f"no model {name!r}.{meant} Built in: {', '.join(BUILT_IN)}. A function of your own is "
-        "written path/to/model.py:function."
+        f"no model {name!r}.{_meant(name, BUILT_IN)} Built in: {', '.join(BUILT_IN)}. A function "
+        "of your own is written path/to/model.py:function."
     )
 
 

@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.core import Tracer
 from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
-from unitjac._errors import as_int
+from unitjac._errors import as_int, has_tracer
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +123,7 @@ def as_pattern(given: Any, where: str) -> Pattern:
             f"{given!r} ({type(given).__name__}). Write unitjac.sparse.banded(n, lower, upper), or "
             "an array of bools."
         )
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
+    if has_tracer(given):
         raise TypeError(
             f"{where} is traced, but a pattern is needed before numbers flow. Make the plan "
             "outside of the transformed function."

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from unitjac._engine._dense import Pure
 from unitjac._engine._dtypes import Mode
 from unitjac._engine._pattern import Pattern
-from unitjac._engine._second import advise_reverse
+from unitjac._engine._second import advise_reverse, modes
 from unitjac._engine._sparse import gradient_of
 from unitjac._engine._sweep import ChunkSize, check_chunk_size
 from unitjac._inputs import Inputs
@@ -24,8 +24,7 @@ from ._side import Side, columns
 from ._transform import Fallback, SparseTransform, planned
 
 Nesting = Literal["fwd-over-rev", "rev-over-rev"]
-
-_OUTER: dict[Nesting, Mode] = {"fwd-over-rev": "fwd", "rev-over-rev": "rev"}
+_NESTINGS: tuple[Nesting, ...] = ("fwd-over-rev", "rev-over-rev")
 
 
 class SparseHessian(SparseTransform):
@@ -128,11 +127,11 @@ def sparse_hessian(
     >>> H[1, 2].to_decimal(u.newton / u.metre).item()
     -3.0
     """
-    if mode not in _OUTER:
-        raise ValueError(f"mode must be one of {', '.join(_OUTER)}, got {mode!r}.")
+    if mode not in _NESTINGS:
+        raise ValueError(f"mode must be one of {', '.join(_NESTINGS)}, got {mode!r}.")
     transform = SparseHessian(
         fun,
-        mode=_OUTER[mode],
+        mode=modes(mode)[0],
         chunk_size=check_chunk_size(chunk_size),
         grad_states=grad_states,
         argnums=argnums,
