@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 import unitjac as uj
-from unitjac._engine._pattern import joined
+from unitjac._engine.pattern import joined
 from unitjac.models import cable
 
 from .own_process import best, dispatch, in_own_process, peak_above

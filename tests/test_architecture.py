@@ -1,7 +1,7 @@
 """The house of docs/architecture.md, held against the imports that the package really makes.
 
-A module stands on the floor that FLOORS gives to the first part of its name below `unitjac`:
-`_engine._seeds` stands where `_engine` does, and so does a sibling such as `_engine_notes`.
+A module stands on the floor that FLOORS gives to the first part of its name below `unitjac`: a
+folder is a floor, and `_engine.seeds` stands where `_engine` does.
 Imports inside functions count as much as those at the top of a file.
 """
 
@@ -19,26 +19,10 @@ PACKAGE = Path(__file__).parent.parent / "unitjac"
 FLOORS = {
     "_errors": 0,
     "_typed": 0,
-    "_adopted": 1,
-    "_quantity": 1,
-    "_remembered": 1,
-    "_state": 1,
-    "_static": 1,
-    "_unit_text": 1,
+    "_units": 1,
+    "_states": 1,
     "_engine": 2,
-    "_arguments": 3,
-    "_check_units": 3,
-    "_compiled": 3,
-    "_gradient": 3,
-    "_hessian": 3,
-    "_inputs": 3,
-    "_jacobian": 3,
-    "_linear": 3,
-    "_plan": 3,
-    "_tangents": 3,
-    "_traced": 3,
-    "_transform": 3,
-    "_uncut": 3,
+    "_transforms": 3,
     "linalg": 4,
     "sparse": 4,
     "interop": 5,
@@ -148,9 +132,8 @@ def resolve(target: str, modules: dict[str, str]) -> str:
 def area_of(module: str) -> str:
     """The entry of FLOORS that a module belongs to."""
     part = module.removeprefix(DOOR).removeprefix(".").split(".")[0]
-    for name in FLOORS:
-        if part == name or (name and part.startswith(name + "_")):
-            return name
+    if part in FLOORS:
+        return part
     raise AssertionError(f"{module} stands on no floor: add it to FLOORS and docs/architecture.md")
 
 
@@ -201,7 +184,7 @@ def units_where_they_are_not_known(imports: list[Import]) -> list[Import]:
         found
         for found in imports
         if found.package in {"brainunit", "saiunit"}
-        and area_of(found.module) != "_quantity"
+        and area_of(found.module) != "_units"
         and (floor_of(found.module) < 4 or found.module == DOOR)
     ]
 
@@ -273,15 +256,15 @@ def test_no_private_jax_in_the_text(module: str) -> None:
 
 
 PLANTED = {
-    upward: {"unitjac._errors": "from . import _quantity", "unitjac._quantity": ""},
+    upward: {"unitjac._errors": "from . import _units", "unitjac._units": ""},
     circles: {
-        "unitjac._state": "def f():\n    from ._static import g",
-        "unitjac._static": "import unitjac._state",
+        "unitjac._states.state": "def f():\n    from .adopted import g",
+        "unitjac._states.adopted": "import unitjac._states.state",
     },
-    units_where_they_are_not_known: {"unitjac._state": "from brainunit import mV"},
+    units_where_they_are_not_known: {"unitjac._states.state": "from brainunit import mV"},
     engine_that_knows_too_much: {
-        "unitjac._engine._dense": "from .._state import State",
-        "unitjac._state": "",
+        "unitjac._engine.dense": "from .._states.state import State",
+        "unitjac._states.state": "",
     },
     program_below_its_floor: {"unitjac.sensitivity": "def f():\n    import rich.table"},
     optional_at_the_top: {"unitjac.plot": "import matplotlib.pyplot as plt"},
@@ -316,13 +299,13 @@ def test_an_unknown_module_is_found() -> None:
 def test_relative_imports_are_resolved() -> None:
     planted = {
         "unitjac": "",
-        "unitjac.models": "from . import membrane\nfrom .. import _quantity",
+        "unitjac.models": "from . import membrane\nfrom .. import _units",
         "unitjac.models.membrane": "from ..plot import draw",
-        "unitjac._quantity": "",
+        "unitjac._units": "",
         "unitjac.plot": "",
     }
     assert [found.target for found in imports_of(planted)] == [
         "unitjac.models.membrane",
-        "unitjac._quantity",
+        "unitjac._units",
         "unitjac.plot",
     ]

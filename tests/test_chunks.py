@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import unitjac
-from unitjac._engine._seeds import one_hot
-from unitjac._engine._sweep import Sweep
+from unitjac._engine.seeds import one_hot
+from unitjac._engine.sweep import Sweep
 from unitjac.testing import assert_close
 
 CHUNKS = (None, 1, 3, 5, 100, "auto")

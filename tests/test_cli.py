@@ -561,8 +561,8 @@ def table_at(width: int, encoding: str = "utf-8", color: bool = False) -> str:
     """What a terminal of this width and encoding shows of one output."""
     import io
 
-    from unitjac._cli._job import prepare
-    from unitjac._cli._terminal import print_table
+    from unitjac._cli.job import prepare
+    from unitjac._cli.terminal import print_table
     from unitjac.sensitivity import sensitivity_table
 
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from unitjac._display import aligned, number_text, value_text
-from unitjac._quantity import unit_ratio
-from unitjac._unit_text import UnitTexts
+from unitjac._units.quantity import unit_ratio
+from unitjac._units.unit_text import UnitTexts
 
 
 @pytest.mark.parametrize(

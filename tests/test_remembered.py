@@ -13,7 +13,8 @@ from helpers import Counter, assert_same, eager_and_compiled, q
 from jax import lax
 
 import unitjac
-from unitjac import State, _remembered, jacfwd, jacobian, jacrev
+from unitjac import State, jacfwd, jacobian, jacrev
+from unitjac._states import remembered
 from unitjac.testing import check_jacobian
 
 
@@ -233,9 +234,9 @@ def test_what_is_read_under_vmap_is_not_remembered(k):
     jac = jacrev(lambda x: x * k.value, grad_states=k, unit_aware=True)
     for xs in ([1.0, 2.0], [3.0, 4.0]):
         assert_same(jax.vmap(jac)(q(xs, u.mV)), q(xs, u.mV))
-    assert k not in _remembered._shared.read_inside
+    assert k not in remembered._shared.read_inside
     jacrev(of(jax.jit, k), grad_states=k, unit_aware=True)(q(3.0, u.mV))
-    assert k in _remembered._shared.read_inside
+    assert k in remembered._shared.read_inside
 
 
 def test_leaks_stay_errors(k):

@@ -5,15 +5,15 @@ Owns: the public names. Never touches: anything; it only gathers what the module
 
 from typing import TYPE_CHECKING, Any
 
-from ._check_units import check_units
 from ._errors import UnitsDroppedWarning
-from ._gradient import grad, value_and_grad, vector_grad
-from ._hessian import hessian
-from ._jacobian import jacfwd, jacobian, jacrev
-from ._linear import jvp, linear_transpose, linearize, vjp
-from ._plan import Plan
-from ._state import State
-from ._transform import GradientTransform
+from ._states.state import State
+from ._transforms.check_units import check_units
+from ._transforms.gradient import grad, value_and_grad, vector_grad
+from ._transforms.hessian import hessian
+from ._transforms.jacobian import jacfwd, jacobian, jacrev
+from ._transforms.linear import jvp, linear_transpose, linearize, vjp
+from ._transforms.plan import Plan
+from ._transforms.transform import GradientTransform
 
 if TYPE_CHECKING:
     from .sparse import sparse_hessian, sparse_jacobian

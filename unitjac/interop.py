@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from ._errors import has_tracer, imported, needing, path_text
-from ._quantity import UNITLESS, Unit, is_quantity
+from ._units.quantity import UNITLESS, Unit, is_quantity
 
 __all__ = ["to_astropy", "to_brainunit", "to_pint", "to_unxt"]
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._errors import needing, path_text
-from ._quantity import (
+from ._units.quantity import (
     Stripped,
     attach,
     is_dimensionless,

@@ -16,8 +16,8 @@ import jax
 import numpy as np
 
 from . import _typed
-from ._jacobian import jacobian
-from ._quantity import is_quantity, unit_ratio
+from ._transforms.jacobian import jacobian
+from ._units.quantity import is_quantity, unit_ratio
 
 __all__ = ["Sensitivity", "SensitivityTable", "sensitivity_table"]
 

@@ -13,11 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _typed
-from ._arguments import name_of, select
 from ._errors import array_text, dtype_of, is_arraylike, path_text
-from ._inputs import Inputs
-from ._jacobian import jacobian
-from ._quantity import (
+from ._states.remembered import Memory
+from ._states.state import State, StateTrace
+from ._transforms.arguments import name_of, select
+from ._transforms.inputs import Inputs
+from ._transforms.jacobian import jacobian
+from ._transforms.traced import check_used
+from ._units.quantity import (
     Unit,
     attach,
     attach_block,
@@ -28,9 +31,6 @@ from ._quantity import (
     unit_ratio,
     unit_text,
 )
-from ._remembered import Memory
-from ._state import State, StateTrace
-from ._traced import check_used
 from .linalg import UnitMatrix
 from .linalg._form import rewritten
 

@@ -18,7 +18,7 @@ from helpers import (
 
 import unitjac as uj
 from unitjac import State
-from unitjac._adopted import as_state
+from unitjac._states.adopted import as_state
 
 brainstate = pytest.importorskip("brainstate")
 theirs = brainstate.transform

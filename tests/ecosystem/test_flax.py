@@ -11,7 +11,7 @@ from helpers import assert_physically_equal, each, eager_and_compiled, holds_tra
 
 import unitjac as uj
 from unitjac import State
-from unitjac._adopted import as_state
+from unitjac._states.adopted import as_state
 
 nnx = pytest.importorskip("flax.nnx")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from unitjac._engine._colouring import _greedy, colour, fewest
-from unitjac._engine._pattern import Pattern, as_pattern, banded
+from unitjac._engine.colouring import _greedy, colour, fewest
+from unitjac._engine.pattern import Pattern, as_pattern, banded
 
 
 def coloured(pattern: Pattern) -> tuple[np.ndarray, int]:

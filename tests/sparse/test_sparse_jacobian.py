@@ -487,6 +487,6 @@ def test_words_that_are_none():
 
 
 def test_more_numbers_than_an_int32_counts(monkeypatch):
-    monkeypatch.setattr("unitjac._engine._sparse._MOST_NUMBERS", 20)
+    monkeypatch.setattr("unitjac._engine.sparse._MOST_NUMBERS", 20)
     with pytest.raises(ValueError, match="the seeds of this pattern bring back 21 numbers"):
         sparse_jacobian(diffusion, q(ramp(7), u.mV), q(2.0, u.nS), pattern=banded(7, 1, 1))

@@ -10,7 +10,7 @@ from helpers import q
 from jax.experimental.sparse import BCOO
 
 from unitjac import sparse_jacobian
-from unitjac._engine._pattern import as_pattern, joined, split
+from unitjac._engine.pattern import as_pattern, joined, split
 from unitjac.sparse import Pattern, banded
 
 from .scenes import decay, diffusion, ramp, vessel

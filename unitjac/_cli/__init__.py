@@ -4,6 +4,6 @@ Owns: what is typed and what is printed. Never touches: derivatives; it asks for
 sensitivities and writes it. Nothing else in the package imports it, nor click and rich.
 """
 
-from unitjac._cli._commands import main
+from unitjac._cli.commands import main
 
 __all__ = ["main"]

@@ -19,7 +19,7 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._errors import array_text, as_int, is_arraylike
-from unitjac._quantity import (
+from unitjac._units.quantity import (
     Unit,
     attach,
     is_dimensionless,

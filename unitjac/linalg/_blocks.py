@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac._errors import dtype_of
-from unitjac._quantity import (
+from unitjac._units.quantity import (
     Unit,
     attach_block,
     rescale,

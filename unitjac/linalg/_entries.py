@@ -14,7 +14,7 @@ from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
 from unitjac._errors import array_text
-from unitjac._quantity import real_dtype
+from unitjac._units.quantity import real_dtype
 
 from ._axis import inexact
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from unitjac._quantity import (
+from unitjac._units.quantity import (
     UNITLESS,
     Unit,
     same_dimension,

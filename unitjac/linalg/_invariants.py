@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
-from unitjac._quantity import (
+from unitjac._units.quantity import (
     UNITLESS,
     Unit,
     attach_block,

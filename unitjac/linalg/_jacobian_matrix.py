@@ -11,17 +11,17 @@ from typing import Any, Literal
 import jax.numpy as jnp
 import numpy as np
 
-from unitjac._arguments import check_keywords, name_of
-from unitjac._engine._dense import jacobian as engine_jacobian
-from unitjac._engine._second import NESTINGS, Nesting
-from unitjac._engine._second import hessian as engine_hessian
-from unitjac._engine._sweep import ChunkSize, Sweep
+from unitjac._engine.dense import jacobian as engine_jacobian
+from unitjac._engine.second import NESTINGS, Nesting
+from unitjac._engine.second import hessian as engine_hessian
+from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._errors import array_text
-from unitjac._hessian import HessianTransform
-from unitjac._inputs import Inputs
-from unitjac._jacobian import JacobianTransform
-from unitjac._traced import Traced
-from unitjac._transform import GradientTransform
+from unitjac._transforms.arguments import check_keywords, name_of
+from unitjac._transforms.hessian import HessianTransform
+from unitjac._transforms.inputs import Inputs
+from unitjac._transforms.jacobian import JacobianTransform
+from unitjac._transforms.traced import Traced
+from unitjac._transforms.transform import GradientTransform
 
 from ._axis import Axis, quotient
 from ._matrix import UnitMatrix

@@ -21,7 +21,7 @@ from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
 from unitjac._errors import array_text, is_arraylike
-from unitjac._quantity import (
+from unitjac._units.quantity import (
     Unit,
     attach_block,
     is_dimensionless,

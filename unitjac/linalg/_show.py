@@ -17,8 +17,8 @@ import numpy as np
 from jax.experimental.sparse import BCOO
 
 from unitjac._errors import has_tracer, needing
-from unitjac._quantity import is_dimensionless, is_one, unit_product, unit_ratio
-from unitjac._unit_text import UnitTexts
+from unitjac._units.quantity import is_dimensionless, is_one, unit_product, unit_ratio
+from unitjac._units.unit_text import UnitTexts
 
 from ._axis import Axis
 from ._entries import dense

@@ -16,7 +16,7 @@ import numpy as np
 from jax.scipy.linalg import solve_triangular
 
 from unitjac import _typed
-from unitjac._quantity import Unit, real_dtype, unit_ratio, unit_text
+from unitjac._units.quantity import Unit, real_dtype, unit_ratio, unit_text
 
 from ._axis import Axis, common_unit, odd_one
 from ._cholesky import solve_symmetric

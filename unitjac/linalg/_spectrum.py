@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import jax.numpy as jnp
 import numpy as np
 
-from unitjac._quantity import Unit, attach_block, unit_product
+from unitjac._units.quantity import Unit, attach_block, unit_product
 
 from ._axis import Axis
 from ._entries import scaled

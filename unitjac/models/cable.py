@@ -30,7 +30,7 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
-from unitjac._engine._pattern import Pattern, banded
+from unitjac._engine.pattern import Pattern, banded
 from unitjac.models import hodgkin_huxley
 
 __all__ = [

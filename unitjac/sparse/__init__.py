@@ -3,7 +3,7 @@
 Owns: the public names of the sparse derivatives. Never touches: how a derivative is computed.
 """
 
-from unitjac._engine._pattern import Pattern, banded
+from unitjac._engine.pattern import Pattern, banded
 
 from ._hessian import SparseHessian, sparse_hessian
 from ._jacobian import SparseJacobian, sparse_jacobian

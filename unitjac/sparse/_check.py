@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
-from unitjac._engine._dense import Pure
-from unitjac._engine._dtypes import Mode, is_complex
-from unitjac._engine._seeds import offsets
-from unitjac._engine._sparse import Compression, entries, linear_maps
+from unitjac._engine.dense import Pure
+from unitjac._engine.dtypes import Mode, is_complex
+from unitjac._engine.seeds import offsets
+from unitjac._engine.sparse import Compression, entries, linear_maps
 from unitjac._errors import array_text, dtype_of, has_tracer
 from unitjac._typed import Linear
 

@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 
 from unitjac import _typed
-from unitjac._engine._pattern import Pattern
-from unitjac._engine._sweep import inner_jaxprs
+from unitjac._engine.pattern import Pattern
+from unitjac._engine.sweep import inner_jaxprs
 
 from ._sums import as_sums
 

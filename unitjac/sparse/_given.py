@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from unitjac import _typed
-from unitjac._engine._pattern import Pattern, as_pattern, is_matrix, joined
+from unitjac._engine.pattern import Pattern, as_pattern, is_matrix, joined
 
 from ._side import Side
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from unitjac._engine._dense import Pure
-from unitjac._engine._dtypes import Mode
-from unitjac._engine._pattern import Pattern
-from unitjac._engine._second import advise_reverse, modes
-from unitjac._engine._sparse import gradient_of
-from unitjac._engine._sweep import ChunkSize, check_chunk_size
-from unitjac._inputs import Inputs
-from unitjac._quantity import unit_ratio
-from unitjac._traced import Traced
+from unitjac._engine.dense import Pure
+from unitjac._engine.dtypes import Mode
+from unitjac._engine.pattern import Pattern
+from unitjac._engine.second import advise_reverse, modes
+from unitjac._engine.sparse import gradient_of
+from unitjac._engine.sweep import ChunkSize, check_chunk_size
+from unitjac._transforms.inputs import Inputs
+from unitjac._transforms.traced import Traced
+from unitjac._units.quantity import unit_ratio
 
 from ._given import check_symmetric
 from ._outline import Outputs

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from unitjac._engine._dense import Modes, Pure
-from unitjac._engine._dtypes import Mode, is_complex
-from unitjac._engine._sweep import ChunkSize, check_chunk_size
-from unitjac._inputs import Inputs
+from unitjac._engine.dense import Modes, Pure
+from unitjac._engine.dtypes import Mode, is_complex
+from unitjac._engine.sweep import ChunkSize, check_chunk_size
+from unitjac._transforms.inputs import Inputs
 
 from ._outline import Outputs
 from ._side import Side, columns

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import jax
 
-from unitjac._compiled import is_traced
-from unitjac._engine._dense import Pure
+from unitjac._engine.dense import Pure
 from unitjac._errors import abstract
-from unitjac._inputs import Inputs
-from unitjac._quantity import Stripped, is_quantity
-from unitjac._state import State, StateTrace
-from unitjac._static import Packed, pack
-from unitjac._traced import Traced
+from unitjac._states.state import State, StateTrace
+from unitjac._transforms.compiled import is_traced
+from unitjac._transforms.inputs import Inputs
+from unitjac._transforms.static import Packed, pack
+from unitjac._transforms.traced import Traced
+from unitjac._units.quantity import Stripped, is_quantity
 from unitjac.linalg import Axis
 
 

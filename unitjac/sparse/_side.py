@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unitjac._inputs import Inputs
+from unitjac._transforms.inputs import Inputs
 from unitjac.linalg import Axis
 from unitjac.linalg._jacobian_matrix import axis_of_inputs
 

@@ -16,11 +16,11 @@ from enum import Enum
 from typing import Any
 
 from unitjac import _typed
-from unitjac._arguments import name_of
-from unitjac._compiled import is_traced
 from unitjac._errors import array_text, path_text
-from unitjac._inputs import Inputs
-from unitjac._quantity import Unit, is_quantity, same_dimension, unit_text
+from unitjac._transforms.arguments import name_of
+from unitjac._transforms.compiled import is_traced
+from unitjac._transforms.inputs import Inputs
+from unitjac._units.quantity import Unit, is_quantity, same_dimension, unit_text
 
 _MOST_LINES = 20
 

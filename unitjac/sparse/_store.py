@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from unitjac._engine._pattern import Pattern
+from unitjac._engine.pattern import Pattern
 from unitjac._errors import abstract
-from unitjac._quantity import parse_unit
+from unitjac._units.quantity import parse_unit
 
 from ._signature import Field, Signature
 

@@ -17,17 +17,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.sparse import BCOO
 
-from unitjac._arguments import name_of
-from unitjac._engine._dense import Modes, Pure
-from unitjac._engine._pattern import Pattern
-from unitjac._engine._sparse import Compression, compress, entries
-from unitjac._engine._sweep import ChunkSize
-from unitjac._inputs import Inputs
-from unitjac._plan import Block
-from unitjac._quantity import is_dimensionless, unit_ratio, unit_text
-from unitjac._state import StateTrace, commit, raise_leak
-from unitjac._traced import Traced
-from unitjac._transform import GradientTransform
+from unitjac._engine.dense import Modes, Pure
+from unitjac._engine.pattern import Pattern
+from unitjac._engine.sparse import Compression, compress, entries
+from unitjac._engine.sweep import ChunkSize
+from unitjac._states.state import StateTrace, commit, raise_leak
+from unitjac._transforms.arguments import name_of
+from unitjac._transforms.inputs import Inputs
+from unitjac._transforms.plan import Block
+from unitjac._transforms.traced import Traced
+from unitjac._transforms.transform import GradientTransform
+from unitjac._units.quantity import is_dimensionless, unit_ratio, unit_text
 from unitjac.linalg import Axis, UnitMatrix
 
 from ._check import check_products

@@ -1,0 +1,314 @@
+"""States, and the trace of what a function reads and writes.
+
+Owns: :class:`State`; :class:`StateTrace`, which a function runs in; when a written value reaches
+its state. Never touches: units (a state's value is a tree of anything that JAX knows), derivatives.
+
+While a function runs inside a trace, its writes go to the trace and not to the states. Only
+:meth:`StateTrace.commit`, called once all is computed, hands them over: to the trace outside
+of this one, or to the states themselves. So a failure at any point leaves every state as
+it was, and no tracer of an inner transform stays in a state.
+"""
+
+# pyright: reportPrivateUsage=false
+# A state and the trace of it are one mechanism: the trace reads what the state holds.
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, NoReturn
+
+import jax
+from jax.core import Tracer
+
+from unitjac import _typed
+from unitjac._errors import array_text, has_tracer, is_arraylike, path_text
+
+from . import remembered
+
+_UNSET: Any = object()
+
+
+class _Traces(threading.local):
+    """The innermost trace of each thread."""
+
+    innermost: StateTrace | None = None
+
+
+_traces = _Traces()
+
+
+# What else watches each trace: the states of other libraries.
+watchers: list[Callable[[StateTrace], AbstractContextManager[None]]] = []
+
+
+class State:
+    """A value that a function may read and write, and with respect to which one differentiates.
+
+    Parameters
+    ----------
+    value : pytree
+        Arrays, numbers and quantities, of any shapes and units; None is an empty tree.
+    name : str, optional
+        How messages and plans call the state.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` holds anything that is neither an array nor a number.
+    ValueError
+        If ``value`` holds a tracer of JAX and no transform of unitjac is running: the state
+        would outlive the trace.
+
+    Examples
+    --------
+    >>> import brainunit as u, unitjac as uj
+    >>> V = uj.State(-65.0 * u.mV, name="V")
+    >>> def step(I):
+    ...     V.value = V.value + I * (2.0 * u.Mohm)
+    ...     return V.value
+    >>> dV, dI = uj.jacrev(step, grad_states=V, argnums=0, unit_aware=True)(1.0 * u.nA)
+    >>> float(dV), dI.to_decimal(u.Mohm).item()
+    (1.0, 2.0)
+    >>> V.value
+    Quantity(-63., "mV")
+    """
+
+    __slots__ = ("__weakref__", "_value", "name")
+    holds_itself = False  # whether its value stands in itself while a trace runs
+
+    def __init__(self, value: Any, name: str | None = None):
+        self.name = name
+        _check_leaves(value, self)
+        remembered.note_made()
+        trace = _traces.innermost
+        if trace is None:
+            _check_no_tracer(value, self)
+            self._value = value
+        else:
+            self._value = _UNSET
+            trace.created[self] = value
+
+    @property
+    def value(self) -> Any:
+        """The value; inside a transformed function, the one that this function sees."""
+        trace = _traces.innermost
+        value = self._value if trace is None else trace.read(self)
+        if value is _UNSET:
+            raise ValueError(
+                f"{self!r} has no value: it was created inside a transformed function that did "
+                "not finish, or under an outer jax.jit, whose values end with it. Create the "
+                "state outside of the function."
+            )
+        return value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        _check_leaves(value, self)
+        trace = _traces.innermost
+        if trace is not None:
+            trace.write(self, value)
+            return
+        _check_no_tracer(value, self)
+        self._value = value
+        remembered.note_written(self)
+
+    def __repr__(self) -> str:
+        return self._text("State", self._value)
+
+    def _text(self, kind: str, held: Any) -> str:
+        leaves = ["no value yet"] if held is _UNSET else map(array_text, jax.tree.leaves(held))
+        return f"{kind}({'' if self.name is None else self.name + ': '}{', '.join(leaves)})"
+
+    def copied(self, memo: dict[int, Any]) -> State:
+        """The copy of this state that ``memo`` of a deep copy has, or the state itself."""
+        return memo.get(id(self), self)
+
+    def __getstate__(self) -> tuple[Any, str | None]:
+        return self.value, self.name
+
+    def __setstate__(self, state: tuple[Any, str | None]) -> None:
+        self._value, self.name = state
+        remembered.note_made()
+
+
+class StateTrace:
+    """What a function that runs inside ``with StateTrace(...)`` reads and writes.
+
+    Parameters
+    ----------
+    seeds : mapping from State to value, optional
+        Values that the function sees in place of the states' own.
+    is_inside : bool, default False
+        Whether all of it runs inside a function that JAX traces by itself, in the trace outside.
+
+    Attributes
+    ----------
+    inner_reads : int
+        How often states were read inside functions that JAX traces by itself.
+    """
+
+    def __init__(self, seeds: Mapping[State, Any] | None = None, is_inside: bool = False):
+        self.seeds = dict(seeds or {})
+        self.is_inside = is_inside
+        self.inner_reads = 0
+        self.reads: dict[State, None] = {}
+        self.writes: dict[State, Any] = {}
+        # weak: a state that lives only inside the function is nobody's business afterwards
+        self.created: weakref.WeakKeyDictionary[State, Any] = weakref.WeakKeyDictionary()
+        self.parent: StateTrace | None = None
+        self._watches = ExitStack()
+
+    def __enter__(self) -> StateTrace:
+        for watch in watchers:
+            self._watches.enter_context(watch(self))
+        self.parent = _traces.innermost
+        self._level = remembered.level()
+        _traces.innermost = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _traces.innermost = self.parent
+        self.parent = None
+        self._watches.close()
+
+    def read(self, state: State) -> Any:
+        """The value of ``state`` as the function sees it now."""
+        if state.holds_itself:
+            self._note_read(state)
+            return state._value
+        if self.now_inside():
+            remembered.note_read(state)
+            self.inner_reads += 1
+        return self._seen(state)
+
+    def now_inside(self) -> bool:
+        """Whether what runs now is inside a function that JAX traces by itself."""
+        return self.is_inside or remembered.is_inside(self._level)
+
+    def _seen(self, state: State) -> Any:
+        if state in self.writes:
+            return self.writes[state]
+        if state in self.created:
+            return self.created[state]
+        self.reads[state] = None
+        if state in self.seeds:
+            return self.seeds[state]
+        return fresh(state._value) if self.parent is None else self.parent._seen(state)
+
+    def write(self, state: State, value: Any) -> None:
+        """Keep ``value`` as what the function wrote last."""
+        if state.holds_itself:
+            state._value = value
+        elif state in self.created:
+            self.created[state] = value
+        else:
+            self.writes[state] = value
+
+    def _note_read(self, state: State) -> None:
+        self.reads[state] = None
+        if self.parent is not None and state not in self.seeds:
+            self.parent._note_read(state)
+
+    def used(self, state: State) -> bool:
+        """Whether the function read or wrote ``state``."""
+        return state in self.reads or state in self.writes
+
+    def outcome(self) -> dict[State, Any]:
+        """The values to hand over: of the states written, and of those created and still alive."""
+        return {**self.writes, **dict(self.created)}
+
+
+def count_inner_reads(reads: int) -> None:
+    """Those of a function count for the one that it is called in, too."""
+    if _traces.innermost is not None:
+        _traces.innermost.inner_reads += reads
+
+
+def runs_inside() -> bool:
+    """Whether a trace runs, and what runs now is inside a function that JAX traces by itself."""
+    trace = _traces.innermost
+    return trace is not None and trace.now_inside()
+
+
+def fresh(value: Any) -> Any:
+    """The same leaves in new containers, keys in their own order.
+
+    ``V.value += dV`` asks a quantity to change itself, and the one that a state holds stays as it
+    is until all is computed.
+    """
+    if _typed.is_exactly(value, dict):
+        return {key: fresh(part) for key, part in value.items()}
+    if _typed.is_exactly(value, list, tuple):
+        return type(value)(map(fresh, value))
+    return value if isinstance(value, jax.Array) else jax.tree.map(_itself, value)
+
+
+def _itself(leaf: Any) -> Any:
+    return leaf
+
+
+def commit(outcome: Mapping[State, Any]) -> None:
+    """Hand values over, each state once: to the trace outside, or to the states themselves."""
+    trace = _traces.innermost
+    if trace is not None:
+        for state, value in outcome.items():
+            if not state.holds_itself and state._value is _UNSET and state not in trace.writes:
+                trace.created[state] = value
+            else:
+                trace.write(state, value)
+        return
+    traced = [state for state, value in outcome.items() if has_tracer(value)]
+    for state in traced:
+        if not state.holds_itself and state._value is not _UNSET:
+            _check_no_tracer(outcome[state], state)
+    taking: Iterable[State] = outcome
+    if traced:
+        # those that hold themselves first: whether they take a tracer is for their library to say
+        theirs = [state for state in traced if state.holds_itself]
+        taking = [*theirs, *(state for state in outcome if state not in traced)]
+    for state in taking:
+        state._value = outcome[state]
+        remembered.note_written(state)
+
+
+def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:
+    """Say of a tracer that left its trace which state carried it out."""
+    names = ", ".join(map(repr, written))
+    if not names:
+        raise error
+    raise ValueError(
+        f"a tracer of JAX left its trace, and {names} was written: a state cannot be written "
+        "inside a function that JAX traces by itself (lax.scan, cond, while_loop, jit, vmap, "
+        "grad, checkpoint). The states keep their values. Return the value from the inner "
+        "function, and write it outside of that function."
+    ) from error
+
+
+def _check_leaves(value: Any, state: State) -> None:
+    for path, leaf in _typed.flatten_with_path(value)[0]:
+        if not is_arraylike(leaf):
+            raise TypeError(
+                f"{path_text(_name(state) + '.value', path)} must be an array, a number or a "
+                f"quantity, got {array_text(leaf)}. Keep other objects beside the state."
+            )
+
+
+def _check_no_tracer(value: Any, state: State) -> None:
+    if not has_tracer(value):
+        return
+    for path, leaf in _typed.flatten_with_path(value)[0]:
+        if isinstance(leaf, Tracer):
+            raise ValueError(
+                f"{path_text(_name(state) + '.value', path)} would hold a tracer of JAX "
+                f"({array_text(leaf)}), which must not outlive its trace; the state keeps its "
+                "value. A state was written under jax.jit, jax.vmap, jax.grad, lax.scan or the "
+                "like. Let a transform of unitjac be the outermost one (jit=True compiles it, "
+                "states included), or return the value instead of writing it."
+            )
+
+
+def _name(state: State) -> str:
+    return f"State({state.name})" if state.name else "State"

@@ -1,0 +1,181 @@
+"""``jax.jit`` for a function of any arguments that reads and writes states.
+
+Owns: what is static and what is traced, which states go in and come out. Never touches:
+derivatives.
+
+Quantities are pytrees with a static unit, so they cross the boundary as they are. Strings, flags
+and objects are packed into the static part. States go in as arguments: a state that has another
+shape, dtype, tree or unit than before is another program, as any argument would be.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from unitjac import _typed
+from unitjac._errors import is_arraylike, path_text
+from unitjac._states.state import State, StateTrace, commit, raise_leak
+from unitjac._units.quantity import is_quantity
+
+from .static import Packed, is_hashable, pack
+from .uncut import Uncut
+
+_traced_types: set[type] = set()  # the types for which is_traced holds, as they come
+
+
+Call = Callable[[tuple[Any, ...], dict[str, Any]], Any]
+
+
+class Compiled:
+    """``fun(args, kwargs)``, compiled, with its states as inputs and outputs.
+
+    Which states ``fun`` reads is found out while it is traced: a trace that meets a new one is
+    given up and begun anew with that state among its inputs. The list only grows, so that its
+    length says which states the inputs of a compiled program are.
+    """
+
+    def __init__(self, fun: Call, states: Iterable[State]):
+        self._fun = fun
+        self._states = tuple(states)
+        self._written: tuple[State, ...] = ()  # by the last trace, for messages
+        self._lock = threading.Lock()
+        self._jitted: Any = jax.jit(self._run)
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result, written = self._with_states(self._jitted, args, kwargs)
+        if written is not None:
+            commit(written.outcome)
+        if type(result) is Packed:
+            result = result.unpack()
+        if type(result) is Uncut:
+            return result.cut()
+        if _typed.is_exactly(result, tuple) and result and type(result[0]) is Uncut:
+            return result[0].cut(), *result[1:]
+        return result
+
+    def lower(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The lowered program of one call, as :meth:`jax.stages.Wrapped.lower` gives it."""
+        return self._with_states(self._jitted.lower, args, kwargs)
+
+    def _with_states(self, program: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        known = _traced_types
+        for arg in args:  # the short way of most calls: arrays and quantities by position
+            if type(arg) not in known:
+                if not _all_traced(args, kwargs):
+                    args, kwargs = _pack_arguments(args, kwargs), None
+                break
+        else:
+            if kwargs and not _all_traced((), kwargs):
+                args, kwargs = _pack_arguments(args, kwargs), None
+        while True:
+            try:
+                return program([state.value for state in self._states], args, kwargs)
+            except _NewStates as found:
+                self._learn(found.states)
+            except jax.errors.UnexpectedTracerError as error:
+                raise_leak(error, self._written)
+
+    def _run(self, values: list[Any], args: Any, kwargs: Any) -> tuple[Any, Written | None]:
+        states = self._states[: len(values)]
+        if kwargs is None:
+            args, kwargs = args.unpack()
+        with StateTrace(dict(zip(states, values, strict=True))) as trace:
+            result = self._fun(args, kwargs)
+        new = [state for state in trace.reads if state not in trace.seeds]
+        if new:
+            raise _NewStates(new)
+        packed = pack(result, _is_output)
+        outcome = trace.outcome()
+        self._written = tuple(outcome)
+        return (
+            packed if len(packed.arrays) < len(packed.skeleton) else result,
+            Written(outcome) if outcome else None,
+        )
+
+    def _learn(self, found: list[State]) -> None:
+        with self._lock:
+            known = set(self._states)
+            self._states += tuple(state for state in found if state not in known)
+
+
+@jax.tree_util.register_pytree_node_class
+class Written:
+    """States and the values that they are to take: the values are children, the states static."""
+
+    __slots__ = ("outcome",)
+
+    def __init__(self, outcome: dict[State, Any]):
+        self.outcome = outcome
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[State, ...]]:
+        """The values as children, the states as static data."""
+        return tuple(self.outcome.values()), tuple(self.outcome)
+
+    @classmethod
+    def tree_unflatten(cls, states: tuple[State, ...], values: Iterable[Any]) -> Written:
+        """The inverse of :meth:`tree_flatten`."""
+        return cls(dict(zip(states, values, strict=True)))
+
+
+class _NewStates(Exception):
+    """A trace read states that are not yet among the inputs of the compiled function."""
+
+    def __init__(self, states: list[State]):
+        super().__init__(states)
+        self.states = states
+
+
+def _all_traced(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether all leaves of the arguments are traced, so that nothing has to be packed."""
+    leaves: list[object] = jax.tree.leaves((args, kwargs), is_leaf=is_quantity)
+    for leaf in leaves:
+        if type(leaf) not in _traced_types:
+            if not is_traced(leaf):
+                return False
+            if type(leaf) is not np.ndarray:  # which may hold anything
+                _traced_types.add(type(leaf))
+    return True
+
+
+def is_traced(leaf: Any) -> bool:
+    """Whether a leaf of the arguments is traced; what is not, is static.
+
+    Arrays, quantities, floats and complex numbers are traced; ints and bools (sizes and flags),
+    strings, None, callables and other objects are static.
+    """
+    return is_quantity(leaf) or (is_arraylike(leaf) and not isinstance(leaf, int))
+
+
+def _is_output(leaf: Any) -> bool:
+    """Whether a leaf of the result is an output of the program, and not part of it.
+
+    NumPy's arrays are outputs too: they can be written to, and the program is used again. Those
+    of dtype float0 hold nothing.
+    """
+    if _typed.is_a(leaf, np.ndarray):
+        return is_arraylike(leaf) and leaf.dtype != jax.dtypes.float0
+    return isinstance(leaf, jax.Array)
+
+
+def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
+    packed = pack((args, kwargs), is_traced, is_leaf=is_quantity)
+    for k, static in enumerate(packed.skeleton):
+        if not is_hashable(static.value):
+            raise TypeError(
+                f"{_argument_label(args, kwargs, k)} is a {type(static.value).__name__}, which "
+                "cannot be hashed: under jit=True an argument that is no array is static. Pass "
+                "something hashable (a tuple, a frozenset, a frozen dataclass), or use jit=False."
+            )
+    return packed
+
+
+def _argument_label(args: tuple[Any, ...], kwargs: dict[str, Any], k: int) -> str:
+    entries, _ = _typed.flatten_with_path((args, kwargs), is_leaf=is_quantity)
+    (where, key, *rest), _ = entries[k]
+    name = key.idx if where.idx == 0 else repr(key.key)
+    return path_text(f"argument {name}", tuple(rest))

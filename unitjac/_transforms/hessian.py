@@ -1,0 +1,185 @@
+"""Second derivatives: ``hessian``.
+
+Owns: the public function, and how second blocks become trees with units. Never touches: seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from unitjac._engine.dtypes import Mode
+from unitjac._engine.second import NESTINGS, Nesting, nesting_text
+from unitjac._engine.second import hessian as engine_hessian
+from unitjac._engine.seeds import sizes
+from unitjac._engine.sweep import ChunkSize, Sweep
+from unitjac._units.quantity import Unit, unit_ratio
+
+from .arguments import check_keywords
+from .inputs import Group, Inputs
+from .plan import Block
+from .traced import Traced
+from .transform import Columns, GradientTransform
+
+_KNOWN = (
+    "grad_states",
+    "argnums",
+    "return_value",
+    "holomorphic",
+    "has_aux",
+    "unit_aware",
+    "check_states",
+    "mode",
+    "chunk_size",
+    "progress",
+    "mesh",
+    "axis",
+    "jit",
+)
+
+
+class HessianTransform(GradientTransform):
+    """Second derivatives: outputs outside, then the first input's tree, then the second's."""
+
+    transform_name = "hessian"
+    offers = ("holomorphic",)
+
+    def __init__(self, fun: Callable[..., Any], *, mode: Nesting, sweep: Sweep, **shared: Any):
+        self.mode: Nesting = mode
+        self.sweep = sweep
+        super().__init__(fun, **shared)
+
+    def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
+        return "fwd", "rev"
+
+    def _work(self, traced: Traced, outputs: list[Any]) -> dict[str, Any]:
+        leaves = traced.inputs.leaves
+        text = nesting_text(self.mode, leaves, outputs)
+        outer, inner = text.split(" over ")
+        m, n = sum(sizes(outputs)), sum(sizes(leaves))
+        count = (n if outer == "fwd" else m * n) * (n if inner == "fwd" else m)
+        reason = f"{m:,} outputs, {n:,} inputs" if self.mode == "auto" else "as asked for"
+        return {"mode": text, "reason": reason, "passes": count}
+
+    def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
+        rows, columns = traced.output_labels, traced.inputs.labels
+        leaves = traced.inputs.magnitudes
+        for i, out in enumerate(outputs):
+            for j, first in enumerate(leaves):
+                for k, second in enumerate(leaves):
+                    yield Block(
+                        rows[i],
+                        f"{columns[j]}, {columns[k]}",
+                        np.shape(out) + np.shape(first) + np.shape(second),
+                        self._unit_text(second, self._unit(traced, i, j, k)),
+                    )
+
+    def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
+        inputs = traced.inputs
+        outputs, blocks, carried = engine_hessian(traced, inputs.leaves, self.mode, self.sweep)
+        active = inputs.active
+        self._warn_of_dropped_units(
+            self._unit(traced, i, j, k) for i in range(len(outputs)) for j in active for k in active
+        )
+        rows: list[dict[int, Columns]] = []
+        for i in range(len(outputs)):
+            row: dict[int, Columns] = {}
+            for j, second in zip(active, blocks[i], strict=True):
+                row[j] = {
+                    k: self._attach(block, self._unit(traced, i, j, k))
+                    for k, block in zip(active, second, strict=True)
+                }
+            rows.append(row)
+
+        def pair_of(first: Group, second: Group) -> Any:
+            return traced.outputs.treedef.unflatten(
+                [first.tree({j: second.tree(row[j]) for j in first.columns}) for row in rows]
+            )
+
+        def part(a: int, b: int) -> Any:
+            """Of states (0) or arguments (1) against states or arguments."""
+            return inputs.parts(lambda x: inputs.parts(lambda y: pair_of(x, y))[b])[a]
+
+        pairs = [self.selection.pair(part(a, 0), part(a, 1)) for a in (0, 1)]
+        return *pairs, outputs, carried
+
+    def _unit(self, traced: Traced, i: int, j: int, k: int) -> Unit:
+        """The unit of block (i, j, k)."""
+        units = traced.inputs.units
+        return unit_ratio(unit_ratio(traced.outputs.units[i], units[j]), units[k])
+
+
+def hessian(
+    fun: Callable[..., Any],
+    grad_states: Any = None,
+    argnums: Any = None,
+    return_value: bool = False,
+    holomorphic: bool = False,
+    has_aux: bool | None = None,
+    unit_aware: bool = False,
+    check_states: bool = True,
+    *,
+    mode: Nesting = "auto",
+    chunk_size: ChunkSize = "auto",
+    progress: bool = False,
+    mesh: Any = None,
+    axis: str | None = None,
+    jit: bool = False,
+    **kwargs: Any,
+) -> GradientTransform:
+    """The second derivatives of ``fun``, with the unit output / input / input of each block.
+
+    Parameters
+    ----------
+    fun : callable
+        Scalar or not; from arrays and quantities in any trees to arrays and quantities in any
+        tree.
+    grad_states, argnums, return_value, holomorphic, has_aux, unit_aware, check_states, jit
+        As in :func:`jacrev`.
+    mode : {"auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"}
+        How the two derivatives are taken. ``"auto"`` pushes forward through the Jacobian's
+        cheaper mode.
+    chunk_size, progress, mesh, axis
+        As in :func:`jacrev`, for both derivatives.
+
+    Returns
+    -------
+    GradientTransform
+        For arguments: the tree of the output, in it the tree of the input, in it the tree of the
+        input again, as :func:`jax.hessian` gives. For states: the structure of ``grad_states``
+        twice outside, so that entry ``[a][b]`` is the whole block of states a and b. For both:
+        ``((states-states, states-args), (args-states, args-args))``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`jacrev`, and where ``mode`` is none of those above.
+
+    Examples
+    --------
+    >>> import brainunit as u, unitjac as uj
+    >>> energy = lambda C, V: 0.5 * C * V**2
+    >>> H = uj.hessian(energy, argnums=(0, 1), unit_aware=True)(2.0 * u.nF, 3.0 * u.mV)
+    >>> H[0][1].unit, H[0][1].mantissa.item()
+    (Unit("mV"), 3.0)
+    >>> H[1][1].unit, H[1][1].mantissa.item()
+    (Unit("nF"), 2.0)
+    """
+    check_keywords(kwargs, _KNOWN, "hessian")
+    if mode not in NESTINGS:
+        raise ValueError(f"mode must be one of {', '.join(NESTINGS)}, got {mode!r}.")
+    return HessianTransform(
+        fun,
+        mode=mode,
+        sweep=Sweep.of(chunk_size, progress, mesh, axis),
+        grad_states=grad_states,
+        argnums=argnums,
+        has_aux=has_aux,
+        return_value=return_value,
+        holomorphic=holomorphic,
+        unit_aware=unit_aware,
+        check_states=check_states,
+        jit=jit,
+    )

@@ -1,0 +1,118 @@
+"""A Jacobian of many blocks on its way out of a compiled program.
+
+Owns: :class:`Uncut`, and the small programs that cut its rows. Never touches: derivatives.
+
+A program that gives back 60 times 60 blocks spends half a minute in the compiler, on nothing but
+3,600 cuts. So it gives back one array for each output leaf, and each is cut outside, by a program
+that is compiled once for all rows of one shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from unitjac._units.quantity import (
+    Quantity,
+    Unit,
+    is_dimensionless,
+    is_one,
+    real_dtype,
+    scale_steps,
+)
+
+MANY = 256
+"""From so many blocks on, they are cut outside of the compiled program."""
+
+Shape = tuple[int, ...]
+
+
+class Recipe:
+    """What is known of the blocks before numbers flow: shapes, units, and the tree they make."""
+
+    def __init__(
+        self,
+        out_shapes: Sequence[Shape],
+        in_shapes: Sequence[Shape],
+        units: Sequence[Sequence[Unit | None]],
+        tree: Callable[[list[list[Any]]], Any],
+    ):
+        self.out_shapes = tuple(out_shapes)
+        self.in_shapes = tuple(in_shapes)
+        self.units = units
+        self.tree = tree
+
+
+@jax.tree_util.register_pytree_node_class
+class Uncut:
+    """The rows of a Jacobian, one array of shape ``(out_i.size, N)`` for each output leaf."""
+
+    __slots__ = ("recipe", "rows")
+
+    def __init__(self, rows: list[Any], recipe: Recipe):
+        self.rows = rows
+        self.recipe = recipe
+
+    def tree_flatten(self) -> tuple[list[Any], Recipe]:
+        """The rows as children, the recipe as static data."""
+        return self.rows, self.recipe
+
+    @classmethod
+    def tree_unflatten(cls, recipe: Recipe, rows: Any) -> Uncut:
+        """The inverse of :meth:`tree_flatten`."""
+        return cls(list(rows), recipe)
+
+    def cut(self) -> Any:
+        """The tree of blocks."""
+        recipe = self.recipe
+        blocks: list[list[Any]] = []
+        for row, shape, units in zip(self.rows, recipe.out_shapes, recipe.units, strict=True):
+            parts = _cutter(shape, recipe.in_shapes)(row)
+            blocks.append(
+                [
+                    part if unit is None else Quantity.tree_unflatten(unit, (part,))
+                    for part, unit in zip(parts, units, strict=True)
+                ]
+            )
+        return recipe.tree(blocks)
+
+
+def scaled_row(row: Any, units: Sequence[Unit | None], in_sizes: Sequence[int]) -> Any:
+    """A row with its dimensionless blocks scaled to the number one."""
+    factors = [
+        1.0 if unit is None or not is_dimensionless(unit) else unit.magnitude for unit in units
+    ]
+    if all(factor == 1.0 for factor in factors):
+        return row
+    wide = jnp.promote_types(row.dtype, jnp.float32)
+    factor = jnp.asarray(np.repeat(factors, in_sizes), real_dtype(wide))
+    return (row.astype(wide) * factor).astype(row.dtype)
+
+
+def scales_in_one_step(units: Sequence[Sequence[Unit | None]], dtype: Any) -> bool:
+    """Whether each scale of a dimensionless block is a number that ``dtype`` holds."""
+    wide = jnp.promote_types(dtype, jnp.float32)
+    distinct = {unit for row in units for unit in row if unit is not None}
+    return all(
+        len(scale_steps(unit, wide)) == 1
+        for unit in distinct
+        if is_dimensionless(unit) and not is_one(unit)
+    )
+
+
+@lru_cache(maxsize=256)
+def _cutter(out_shape: Shape, in_shapes: tuple[Shape, ...]) -> Callable[[Any], list[Any]]:
+    bounds = np.cumsum([int(np.prod(shape)) for shape in in_shapes])[:-1].tolist()
+
+    def cut(row: Any) -> list[Any]:
+        parts = jnp.split(row, bounds, axis=1)
+        return [
+            part.reshape(out_shape + shape) for part, shape in zip(parts, in_shapes, strict=True)
+        ]
+
+    return jax.jit(cut)

@@ -1,0 +1,247 @@
+"""The quantity layer: the one door at which units are stripped and put back.
+
+Owns: what a leaf's unit is, the unit of a block, and how a block that has no dimension becomes
+a plain number. Never touches: derivatives, states.
+
+A unit is written ``None`` for a plain array, so that what comes back is what went in: a plain
+array stays one, and a quantity stays a quantity even where its unit is one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, NamedTuple, cast
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from unitjac import _typed
+from unitjac._errors import array_text, dtype_of, library_folder
+
+Unit = u.Unit
+Quantity = u.Quantity
+UNITLESS: Unit = u.UNITLESS
+parse_unit = u.parse_unit
+# as these types say, which brainunit leaves open
+unit_of = cast("Callable[[Any], Unit]", u.get_unit)
+magnitude_of = cast("Callable[[Any], Any]", u.get_mantissa)
+
+# brainunit hands on what another package defines, and both raise unit errors
+UNIT_FOLDERS = tuple(
+    library_folder(sys.modules[name]) for name in ("brainunit", Quantity.__module__.split(".")[0])
+)
+
+
+class Stripped(NamedTuple):
+    """A tree without its units: magnitudes leaf by leaf, and what is needed to go back."""
+
+    magnitudes: list[Any]
+    units: tuple[Unit | None, ...]
+    treedef: Any
+
+    @property
+    def paths(self) -> list[tuple[Any, ...]]:
+        """The key path of each leaf, a quantity being one leaf."""
+        numbered = self.treedef.unflatten(range(len(self.units)))
+        return [path for path, _ in _typed.flatten_with_path(numbered)[0]]
+
+    def attach(self, magnitudes: Sequence[Any]) -> Any:
+        """The tree with other magnitudes, in the same units."""
+        return self.treedef.unflatten(
+            [attach(m, unit) for m, unit in zip(magnitudes, self.units, strict=True)]
+        )
+
+
+def is_quantity(leaf: Any) -> bool:
+    """Whether ``leaf`` is a quantity of brainunit."""
+    return isinstance(leaf, Quantity)
+
+
+def _is_whole_quantity(leaf: Any) -> bool:
+    # a filter of a module's leaves leaves quantities of None behind, which hold nothing
+    return is_quantity(leaf) and leaf.mantissa is not None
+
+
+def strip(tree: Any) -> Stripped:
+    """Take the units off the leaves of ``tree``."""
+    leaves, treedef = _typed.flatten(tree, is_leaf=_is_whole_quantity)
+    magnitudes = [leaf.mantissa if is_quantity(leaf) else leaf for leaf in leaves]
+    units = tuple([leaf.unit if is_quantity(leaf) else None for leaf in leaves])
+    return Stripped(magnitudes, units, treedef)
+
+
+def attach(magnitude: Any, unit: Unit | None) -> Any:
+    """Put ``unit`` on ``magnitude``; a plain array where the unit is None."""
+    return magnitude if unit is None else Quantity(magnitude, unit=unit)
+
+
+def _as_shown(unit: Unit | None) -> Unit | None:
+    """The unit that goes by the one name that is shown.
+
+    V/kohm is shown as mA, and brainunit would name what is made of it by the two.
+    """
+    if unit is None or not unit.dispname.isalpha():
+        return unit
+    try:
+        shown = parse_unit(unit.dispname)
+    except ValueError:  # a name that somebody gave it
+        return unit
+    return shown if shown == unit else unit
+
+
+def _as_square(unit: Unit) -> Unit:
+    """The unit as the square of one unit, where it is one: pW/uS is mV^2.
+
+    brainunit before 0.6 names it so by itself; since then it is asked to.
+    """
+    simplify = getattr(unit, "simplify", None)
+    if simplify is None or unit.dispname.isalpha():
+        return unit
+    simple = simplify()
+    return simple if re.fullmatch(r"[A-Za-z]+\^2", simple.dispname) else unit
+
+
+def cached_as_written(
+    combine: Callable[[Unit | None, Unit | None], Unit],
+) -> Callable[[Unit | None, Unit | None], Unit]:
+    """Remember what two units make, by their names too, and make it of what these names stand for.
+
+    Hz and 1/s are equal, and a cache that took one for the other would show a user the name that
+    somebody else wrote first.
+    """
+
+    @lru_cache(maxsize=4096)
+    def known(
+        one: Unit | None, other: Unit | None, one_name: str | None, other_name: str | None
+    ) -> Unit:
+        return _as_square(combine(_as_shown(one), _as_shown(other)))
+
+    @wraps(combine)
+    def combined(one: Unit | None, other: Unit | None) -> Unit:
+        names = (None if unit is None else unit.dispname for unit in (one, other))
+        return known(one, other, *names)
+
+    return combined
+
+
+@cached_as_written
+def unit_ratio(out_unit: Unit | None, in_unit: Unit | None) -> Unit:
+    """The unit of a derivative: that of the output over that of the input."""
+    if in_unit is None or is_one(in_unit):
+        return out_unit or UNITLESS
+    # brainunit writes 1 / mV so, and UNITLESS / mV in base units
+    ratio = in_unit**-1 if is_one(out_unit) else (out_unit or UNITLESS) / in_unit
+    assert isinstance(ratio, Unit)  # brainunit's signature allows for a quantity here
+    return ratio
+
+
+@cached_as_written
+def unit_product(one: Unit | None, other: Unit | None) -> Unit:
+    """The unit of a product."""
+    if is_one(one) or is_one(other):  # brainunit writes 1/mV times one in base units
+        return (other if is_one(one) else one) or UNITLESS
+    product = (one or UNITLESS) * (other or UNITLESS)
+    assert isinstance(product, Unit)  # brainunit's signature allows for a quantity here
+    return product
+
+
+def is_dimensionless(unit: Unit | None) -> bool:
+    """Whether ``unit`` has no dimension, whatever its scale."""
+    return unit is None or bool(unit.dim.is_dimensionless)
+
+
+def same_dimension(one: Unit | None, other: Unit | None) -> bool:
+    """Whether quantities in the two units can be added."""
+    return is_dimensionless(unit_ratio(one, other))
+
+
+def is_one(unit: Unit | None) -> bool:
+    """Whether ``unit`` is the number one, so that leaving it out changes nothing."""
+    return unit is None or bool(unit.is_unitless)
+
+
+def attach_block(block: Any, unit: Unit) -> Any:
+    """A block in ``unit``: a quantity, or a plain array of numbers where it has no dimension.
+
+    Blocks of integer inputs (dtype ``float0``) hold no number and stay as they are.
+    """
+    if dtype_of(block) == jax.dtypes.float0:
+        return block
+    if is_dimensionless(unit):
+        return rescale(block, unit)
+    return Quantity(block, unit=unit)
+
+
+def rescale(magnitude: Any, unit: Unit) -> Any:
+    """The number that ``magnitude`` in the dimensionless ``unit`` stands for.
+
+    The scale is applied in steps that the dtype can hold, in float32 for the 16-bit types: each
+    intermediate lies between the magnitude and the result, so that what can be held at the end
+    is never lost on the way.
+    """
+    if is_one(unit):
+        return magnitude
+    dtype = dtype_of(magnitude)
+    if not jnp.issubdtype(dtype, jnp.inexact):
+        dtype = jnp.result_type(float)  # a scale would cut whole numbers
+    wide = jnp.promote_types(dtype, jnp.float32)
+    result = jnp.asarray(magnitude, wide)
+    for k, factor in enumerate(scale_steps(unit, wide)):
+        if k:  # else the compiler multiplies the factors first, which overflows
+            result = jax.lax.optimization_barrier(result)
+        result = result * jnp.asarray(factor, real_dtype(wide))
+    return result.astype(dtype)
+
+
+def scale_steps(unit: Unit, dtype: Any) -> tuple[float, ...]:
+    """Factors whose product is the scale of ``unit``, each a normal number of ``dtype``."""
+    info = _typed.finfo(dtype)
+    limit = min(math.log10(float(info.max)), -math.log10(float(info.tiny)))
+    exponent = math.log10(unit.factor) + unit.scale * math.log10(unit.base)
+    steps = math.ceil(abs(exponent) / limit) or 1
+    if steps == 1:
+        return (float(unit.magnitude),)
+    return (10.0 ** (exponent / steps),) * steps
+
+
+def real_dtype(dtype: Any) -> Any:
+    """The dtype of the real part of numbers of ``dtype``."""
+    return _typed.finfo(dtype).dtype
+
+
+def unit_text(unit: Unit | None) -> str:
+    """A unit in a message: ``1`` where there is none, the number where it has no dimension."""
+    if unit is None or is_one(unit):
+        return "1"
+    if is_dimensionless(unit) and not unit.is_fullname:
+        return f"{unit.magnitude:g}"
+    return per_millisecond(str(unit))
+
+
+def per_millisecond(text: str) -> str:
+    """The text of a unit with 1/ms where brainunit writes kHz, which for a rate nobody does."""
+    parts = text.split(" / ")
+    if "kHz" not in parts[0].split(" * "):
+        return text
+    above = [part for part in parts[0].split(" * ") if part != "kHz"]
+    below = ["ms", *parts[1].strip("()").split(" * ")] if len(parts) == 2 else ["ms"]
+    under = below[0] if len(below) == 1 else f"({' * '.join(below)})"
+    return f"{' * '.join(above) or '1'} / {under}"
+
+
+def leaf_text(leaf: Any) -> str:
+    """A leaf in a message: dtype, shape and unit."""
+    if is_quantity(leaf):
+        return f"{array_text(leaf.mantissa)} in {unit_text(leaf.unit)}"
+    return array_text(leaf)
+
+
+def float0_block(shape: tuple[int, ...]) -> np.ndarray:
+    """The block of an input that has no tangents: integers and bools."""
+    return np.zeros(shape, dtype=jax.dtypes.float0)
