@@ -1,13 +1,19 @@
-"""What all tests share: the CPU as device, a seed that every run prints, bounded memory."""
+"""What all tests share: the CPU as device, kept programs, a printed seed, bounded memory."""
 
 import os
 import secrets
 from collections.abc import Iterator
 
+import compile_cache
+
 # Before JAX is imported: the tests compare digits, and the CPU is what every machine has.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Four of it, for what is spread over devices.
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+# Four of it, for what is spread over devices; programs that run once are compiled in a hurry.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+)
+
+os.environ.update(compile_cache.variables() | os.environ)
 
 import hypothesis
 import jax

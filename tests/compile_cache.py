@@ -1,0 +1,49 @@
+"""Where the tests keep compiled programs, so that one run finds what another one has compiled.
+
+Most of a test's time is the compiling of small programs. They are kept in the user's cache folder,
+and apart for each kind of processor: a program for one need not run on the other.
+`UNITJAC_TEST_CACHE=` (empty) does without.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+from pathlib import Path
+
+MOST_BYTES = 2_000_000_000
+
+
+def processor() -> str:
+    """A short name for what this processor can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        features = next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        features = platform.processor() + platform.machine()
+    return hashlib.sha256(features.encode()).hexdigest()[:12]
+
+
+def default_folder() -> str:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return str(Path(home) / "unitjac" / "tests" / processor())
+
+
+def variables() -> dict[str, str]:
+    """JAX's own variables, to be set before it is imported; what a test starts inherits them."""
+    folder = os.environ.get("UNITJAC_TEST_CACHE", default_folder())
+    if not folder:
+        return {}
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        forget_too_many(Path(folder))
+    return {
+        "JAX_COMPILATION_CACHE_DIR": folder,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
+def forget_too_many(folder: Path) -> None:
+    """Begin anew where years of runs have piled up."""
+    if folder.is_dir() and sum(file.stat().st_size for file in folder.iterdir()) > MOST_BYTES:
+        shutil.rmtree(folder, ignore_errors=True)
