@@ -223,6 +223,22 @@ def test_states_of_a_compiled_program_cost_what_arguments_do():
 
 # The same program in every process
 
+
+@three_transforms
+def test_written_state_keeps_the_unit_object_that_its_program_was_traced_with(transform):
+    # JAX compares an equal unit of another object in Python, at each call
+    V = State(q([1.0, 2.0], u.mV), name="V")
+    before = V.value.unit
+
+    def step(x):
+        V.value = u.Quantity(V.value.mantissa * 2, unit=copy.deepcopy(u.mV))
+        return V.value[0] * x
+
+    jac = transform(step, unit_aware=True, jit=True)
+    jac(1.0)
+    assert V.value.unit is before
+
+
 LOWERED = """
 import brainunit as u, jax, jax.numpy as jnp, unitjac
 names = {f"k{n}" for n in range(20)}          # a set: its order depends on the hash seed

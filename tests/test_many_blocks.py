@@ -15,7 +15,8 @@ from helpers import (
     three_transforms,
 )
 
-from unitjac import State, UnitsDroppedWarning
+from unitjac import State, UnitsDroppedWarning, hessian, jacfwd
+from unitjac.linalg import hessian_matrix
 
 COUNT = 16  # parameters and outputs: 256 blocks, as many as are no longer cut in the program
 UNITS = ("mV", "V", "ms", "1", "uS", "minute")
@@ -160,3 +161,105 @@ def test_many_blocks_leak_no_tracer():
     with jax.checking_leaks():
         found = jac(x)
     assert_same([row[i] for i, row in enumerate(found)], [2 * a for a in x])
+
+
+def test_one_row_and_one_column_are_blocks_already():
+    # the class of bug: 300 blocks of one output joined, only to be cut apart again
+    row = REV(lambda x: sum(a**2 for a in x), unit_aware=True, jit=True)
+    x = [q(float(n), u.mV if n % 2 else u.volt) for n in range(COUNT**2)]
+    assert len(jax.tree.leaves(row._call.lower((x,), {}).out_info)) == COUNT**2
+    column = jacfwd(lambda a: [a * n for n in range(COUNT**2)], unit_aware=True, jit=True)
+    assert len(jax.tree.leaves(column._call.lower((x[1],), {}).out_info)) == COUNT**2
+    assert_same(column(x[1]), [jnp.asarray(float(n)) for n in range(COUNT**2)])
+
+
+def test_one_row_of_many_blocks():
+    x = [q(float(n), u.mV if n % 2 else u.volt) for n in range(COUNT**2)]
+    found = REV(lambda x: sum(a**2 for a in x), unit_aware=True, jit=True)(x)
+    assert_physically_equal(found, [2 * a for a in x])
+
+
+# Second derivatives: 16 scalars make 256 blocks.
+
+
+def ring(x):
+    """Products of neighbours, n + 1 times the n-th; the second output has twice of it."""
+    total = sum(a * b * (n + 1) for n, (a, b) in enumerate(zip(x, [*x[1:], x[0]], strict=True)))
+    return {"once": total, "twice": 2 * total}
+
+
+def seconds_of_ring(units):
+    """The second derivatives in closed form: n + 1 beside the diagonal."""
+    count = len(units)
+    bare = np.zeros((count, count))
+    for n in range(count):
+        bare[n, (n + 1) % count] = bare[(n + 1) % count, n] = n + 1
+    square = units[0] * units[1]  # the unit of the output
+    scale = [[(square / (a * b)).magnitude for b in units] for a in units]
+    once = [[jnp.asarray(v, "float32") for v in line] for line in bare * np.asarray(scale)]
+    return {"once": once, "twice": jax.tree.map(lambda v: 2 * v, once)}
+
+
+MIXED = [u.mV, u.volt] * (COUNT // 2)
+X = [q(1.0 + n / 8, unit) for n, unit in enumerate(MIXED)]
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "compiled"])
+def test_many_second_blocks(jit):
+    H = hessian(ring, unit_aware=True, jit=jit, return_value=True)
+    for _ in range(2):
+        found, value = H(X)
+        assert_same(found, seconds_of_ring(MIXED), digits_lost=2)
+        assert_physically_equal(value, ring(X))
+
+
+def test_many_second_blocks_of_states_and_arguments():
+    half = COUNT // 2
+    state = State(X[:half], name="half")
+    H = hessian(
+        lambda rest: ring([*state.value, *rest])["once"],
+        grad_states=[state],
+        argnums=0,
+        unit_aware=True,
+        jit=True,
+    )
+    (ss, sa), (a_s, aa) = H(X[half:])
+    once = seconds_of_ring(MIXED)["once"]
+    of = lambda rows, cols: [line[cols] for line in once[rows]]  # noqa: E731
+    first, second = slice(None, half), slice(half, None)
+    assert_same(ss, [[of(first, first)]], digits_lost=2)
+    assert_same(sa, [of(first, second)], digits_lost=2)
+    assert_same(a_s, [of(second, first)], digits_lost=2)
+    assert_same(aa, of(second, second), digits_lost=2)
+
+
+def test_program_of_many_second_blocks_gives_back_one_array_for_a_row():
+    # the class of bug: 40 scalars compiled for 19 s, for 1,600 blocks that are only cuts
+    H = hessian(ring, unit_aware=True, jit=True)
+    assert len(jax.tree.leaves(H._call.lower((X,), {}).out_info)) == 2 * COUNT
+    matrix = hessian_matrix(lambda x: ring(x)["once"], jit=True)
+    text = matrix._call.lower((X,), {}).as_text()
+    assert text.count("stablehlo.slice") < 8 * COUNT
+    blocks = matrix(X).blocks()
+    for line, expected in zip(blocks, seconds_of_ring(MIXED)["once"], strict=True):
+        assert_physically_equal(line, expected, digits_lost=2)
+
+
+def test_many_second_blocks_with_plain_magnitudes():
+    with pytest.warns(UnitsDroppedWarning):
+        found = hessian(ring, jit=True)(X)
+    bare = jax.hessian(lambda x: ring(x)["once"])([leaf.in_unit(u.mV).mantissa for leaf in X])
+    factors = [1e-3 if unit == u.volt else 1.0 for unit in MIXED]
+    scale = 1e-3  # of the output, whose unit is that of the first product, mV V
+    expected = [
+        [value * scale / (a * b) for value, b in zip(line, factors, strict=True)]
+        for line, a in zip(bare, factors, strict=True)
+    ]
+    assert_physically_equal(found["once"], expected, digits_lost=4)
+
+
+def test_many_second_blocks_leak_no_tracer():
+    H = hessian(ring, unit_aware=True, jit=True)
+    with jax.checking_leaks():
+        found = H(X)
+    assert_same(found, seconds_of_ring(MIXED), digits_lost=2)

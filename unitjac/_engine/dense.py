@@ -47,6 +47,11 @@ class Stacks(NamedTuple):
     carried: Any
     sharded: list[list[Any]] | None = None
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether each stack is a block: the rows of one output, or the columns of one input."""
+        return len(self.outputs if self.mode == "rev" else self.inputs) <= 1
+
     def blocks(self) -> list[list[Any]]:
         """Block (i, j) of shape ``out_i.shape + in_j.shape``."""
         if self.sharded is not None:

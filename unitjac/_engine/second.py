@@ -8,7 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
-from .dense import WHOLE, Pure, choose_mode, jacobian
+import jax.numpy as jnp
+import numpy as np
+
+from .dense import WHOLE, Pure, Stacks, choose_mode, jacobian
+from .seeds import cut, cut_rows, offsets, sizes
 from .sweep import Sweep
 
 Nesting = Literal["auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"]
@@ -21,24 +25,73 @@ NESTINGS: tuple[Nesting, ...] = (
 )
 
 
+MANY = 256
+"""From so many second blocks on, the first ones are joined."""
+
+
 class Hessian(NamedTuple):
-    """Outputs, blocks[i][j][k] of shape ``out_i + in_j + in_k``, and what was carried along."""
+    """The second derivatives as the engine finds them, not yet cut into blocks.
+
+    M numbers go out, N numbers come in. ``stacks`` are those of the first blocks, or of all first
+    blocks as one matrix of shape (M, N) where they are joined: then the compiler sees one array in
+    place of thousands.
+    """
 
     outputs: list[Any]
-    blocks: list[list[list[Any]]]
+    inputs: list[Any]
+    stacks: Stacks
+    is_joined: bool
     carried: Any
 
+    def tensor(self) -> Any:
+        """All of it as one array of shape (M, N, N), where it is joined."""
+        m, n = sum(sizes(self.outputs)), sum(sizes(self.inputs))
+        return self.stacks.matrix().reshape(m, n, n)
 
-def hessian(fun: Pure, leaves: list[Any], nesting: Nesting, sweep: Sweep = WHOLE) -> Hessian:
-    """The second derivatives of ``fun`` at ``leaves``. ``fun`` is called once."""
+    def rows(self) -> list[Any]:
+        """The tensor cut by output and first input: row (i, j) is (out_i.size * in_j.size, N)."""
+        n = sum(sizes(self.inputs))
+        return [
+            jnp.reshape(part, (-1, n))
+            for line in cut_rows(self.tensor(), self.outputs)
+            for part in jnp.split(line, offsets(self.inputs)[1:-1], axis=1)
+        ]
+
+    def blocks(self) -> list[list[list[Any]]]:
+        """Block (i, j, k) of shape ``out_i + in_j + in_k``."""
+        n = len(self.inputs)
+        if self.is_joined:
+            shapes = [np.shape(out) + np.shape(x) for out in self.outputs for x in self.inputs]
+            flat = [
+                [block.reshape(shape + block.shape[1:]) for block in cut(row, self.inputs, 1)]
+                for row, shape in zip(self.rows(), shapes, strict=True)
+            ]
+        else:
+            flat = self.stacks.blocks()
+        return [flat[i * n : (i + 1) * n] for i in range(len(self.outputs))]
+
+
+def hessian(
+    fun: Pure, leaves: list[Any], nesting: Nesting, sweep: Sweep = WHOLE, *, join: bool = False
+) -> Hessian:
+    """The second derivatives of ``fun`` at ``leaves``. ``fun`` is called once.
+
+    Parameters
+    ----------
+    join : bool, default False
+        Join the first blocks; else that is done where there are many, and they have one dtype.
+    """
     outer, inner = modes(nesting)
     # the outer seeds are spread over the devices, and each device does its inner ones alone
     alone = replace(sweep, mesh=None, axis=None)
 
     def first(inner_leaves: list[Any]) -> tuple[list[Any], Any]:
         found = jacobian(fun, inner_leaves, inner, alone)
-        blocks = [block for row in found.blocks() for block in row]
-        return blocks, (found.outputs, found.carried)
+        is_joined = join or (sweep.mesh is None and _is_worth_joining(found))
+        blocks = (
+            [found.matrix()] if is_joined else [block for row in found.blocks() for block in row]
+        )
+        return blocks, (found.outputs, is_joined, found.carried)
 
     try:
         found = jacobian(first, leaves, outer, sweep)
@@ -46,9 +99,13 @@ def hessian(fun: Pure, leaves: list[Any], nesting: Nesting, sweep: Sweep = WHOLE
         if outer == "fwd":
             advise_reverse(error)
         raise
-    outputs, carried = found.carried
-    flat, n = found.blocks(), len(leaves)
-    return Hessian(outputs, [flat[i * n : (i + 1) * n] for i in range(len(outputs))], carried)
+    outputs, is_joined, carried = found.carried
+    return Hessian(outputs, leaves, found, is_joined, carried)
+
+
+def _is_worth_joining(first: Stacks) -> bool:
+    count = len(first.outputs) * len(first.inputs) ** 2
+    return count >= MANY and len({stack.dtype for stack in first.stacks}) == 1
 
 
 def advise_reverse(error: TypeError) -> None:

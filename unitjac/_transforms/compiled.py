@@ -20,7 +20,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._errors import is_arraylike, path_text
 from unitjac._states.state import State, StateTrace, commit, raise_leak
-from unitjac._units.quantity import is_quantity
+from unitjac._units.quantity import is_quantity, with_units_of
 
 from .static import Packed, is_hashable, pack
 from .uncut import Uncut
@@ -90,7 +90,10 @@ class Compiled:
         if new:
             raise _NewStates(new)
         packed = pack(result, _is_output)
-        outcome = trace.outcome()
+        outcome = {
+            state: with_units_of(value, trace.seeds[state]) if state in trace.seeds else value
+            for state, value in trace.outcome().items()
+        }
         self._written = tuple(outcome)
         return (
             packed if len(packed.arrays) < len(packed.skeleton) else result,

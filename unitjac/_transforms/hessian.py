@@ -5,13 +5,14 @@ Owns: the public function, and how second blocks become trees with units. Never 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from unitjac._engine.dtypes import Mode
-from unitjac._engine.second import NESTINGS, Nesting, nesting_text
+from unitjac._engine.second import NESTINGS, Hessian, Nesting, nesting_text
 from unitjac._engine.second import hessian as engine_hessian
 from unitjac._engine.seeds import sizes
 from unitjac._engine.sweep import ChunkSize, Sweep
@@ -22,6 +23,7 @@ from .inputs import Group, Inputs
 from .plan import Block
 from .traced import Traced
 from .transform import Columns, GradientTransform
+from .uncut import Uncut, uncut
 
 _KNOWN = (
     "grad_states",
@@ -78,37 +80,71 @@ class HessianTransform(GradientTransform):
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
-        outputs, blocks, carried = engine_hessian(traced, inputs.leaves, self.mode, self.sweep)
-        active = inputs.active
+        found = engine_hessian(traced, inputs.leaves, self.mode, self.sweep)
+        count, active = range(len(found.outputs)), inputs.active
         self._warn_of_dropped_units(
-            self._unit(traced, i, j, k) for i in range(len(outputs)) for j in active for k in active
+            self._unit(traced, i, j, k) for i in count for j in active for k in active
         )
-        rows: list[dict[int, Columns]] = []
-        for i in range(len(outputs)):
-            row: dict[int, Columns] = {}
-            for j, second in zip(active, blocks[i], strict=True):
-                row[j] = {
+        if found.is_joined:
+            rows = self._uncut(traced, found)
+            if rows is not None:
+                return rows, rows, found.outputs, found.carried
+        blocks = found.blocks()
+        lines = [
+            {
+                j: {
                     k: self._attach(block, self._unit(traced, i, j, k))
                     for k, block in zip(active, second, strict=True)
                 }
-            rows.append(row)
+                for j, second in zip(active, blocks[i], strict=True)
+            }
+            for i in count
+        ]
+        pairs = _pairs(inputs, traced.outputs.treedef, lines)
+        return *pairs, found.outputs, found.carried
 
-        def pair_of(first: Group, second: Group) -> Any:
-            return traced.outputs.treedef.unflatten(
-                [first.tree({j: second.tree(row[j]) for j in first.columns}) for row in rows]
-            )
+    def _uncut(self, traced: Traced, found: Hessian) -> Uncut | None:
+        """The second derivatives, a row for each output and first input."""
+        # the recipe outlives the call, and so must hold none of its arrays
+        structure, treedef = traced.inputs.abstract(), traced.outputs.treedef
+        n = len(found.inputs)
 
-        def part(a: int, b: int) -> Any:
-            """Of states (0) or arguments (1) against states or arguments."""
-            return inputs.parts(lambda x: inputs.parts(lambda y: pair_of(x, y))[b])[a]
+        def tree(blocks: list[list[Any]]) -> Any:
+            columns = [dict(enumerate(line)) for line in blocks]
+            firsts = [columns[at : at + n] for at in range(0, len(columns), n)]
+            lines = [dict(enumerate(line)) for line in firsts]
+            return structure.selection.pair(*_pairs(structure, treedef, lines))
 
-        pairs = [self.selection.pair(part(a, 0), part(a, 1)) for a in (0, 1)]
-        return *pairs, outputs, carried
+        pairs = list(itertools.product(range(len(found.outputs)), range(n)))
+        units = [[self._unit(traced, i, j, k) for k in range(n)] for i, j in pairs]
+        in_shapes = [np.shape(leaf) for leaf in found.inputs]
+        return uncut(
+            found.rows(),
+            [np.shape(found.outputs[i]) + in_shapes[j] for i, j in pairs],
+            in_shapes,
+            units if self.unit_aware else None,
+            tree,
+        )
 
     def _unit(self, traced: Traced, i: int, j: int, k: int) -> Unit:
         """The unit of block (i, j, k)."""
         units = traced.inputs.units
         return unit_ratio(unit_ratio(traced.outputs.units[i], units[j]), units[k])
+
+
+def _pairs(inputs: Inputs, treedef: Any, lines: list[dict[int, Columns]]) -> list[Any]:
+    """The parts of states and of arguments, each against both, from ``lines[i][j][k]``."""
+
+    def pair_of(first: Group, second: Group) -> Any:
+        return treedef.unflatten(
+            [first.tree({j: second.tree(line[j]) for j in first.columns}) for line in lines]
+        )
+
+    def part(a: int, b: int) -> Any:
+        """Of states (0) or arguments (1) against states or arguments."""
+        return inputs.parts(lambda x: inputs.parts(lambda y: pair_of(x, y))[b])[a]
+
+    return [inputs.selection.pair(part(a, 0), part(a, 1)) for a in (0, 1)]
 
 
 def hessian(

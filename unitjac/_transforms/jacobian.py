@@ -16,14 +16,14 @@ from unitjac._engine.dtypes import Mode, is_complex
 from unitjac._engine.estimate import estimate
 from unitjac._engine.seeds import cut_rows, sizes
 from unitjac._engine.sweep import ChunkSize, Sweep
-from unitjac._units.quantity import Unit, is_dimensionless, unit_ratio
+from unitjac._units.quantity import Unit, unit_ratio
 
 from .arguments import check_keywords
 from .inputs import Group, Inputs
 from .plan import Block
 from .traced import Traced
 from .transform import Columns, GradientTransform
-from .uncut import MANY, Recipe, Uncut, scaled_row, scales_in_one_step
+from .uncut import MANY, Uncut, uncut
 
 _COMMON = (
     "grad_states",
@@ -106,44 +106,29 @@ class JacobianTransform(GradientTransform):
         outputs = stacks.outputs
         pairs = [(i, j) for i in range(len(outputs)) for j in inputs.active]
         self._warn_of_dropped_units(self._unit(traced, i, j) for i, j in pairs)
-        if self.jit and stacks.sharded is None and len(pairs) >= MANY:
-            uncut = self._uncut(traced, stacks)
-            if uncut is not None:
-                return uncut, uncut, outputs, stacks.carried
+        if self.jit and stacks.sharded is None and len(pairs) >= MANY and not stacks.is_cut:
+            rows = self._uncut(traced, stacks)
+            if rows is not None:
+                return rows, rows, outputs, stacks.carried
         blocks = stacks.blocks()
-        rows: list[Any] = []
+        lines: list[Columns] = []
         for i, out in enumerate(outputs):
             found = {
                 j: self._attach(block, self._unit(traced, i, j))
                 for j, block in zip(inputs.active, blocks[i], strict=True)
             }
-            rows.append(self._filled(inputs, found, np.shape(out)))
+            lines.append(self._filled(inputs, found, np.shape(out)))
         treedef = traced.outputs.treedef
-        parts = inputs.parts(lambda group: _tree(treedef, group, rows))
+        parts = inputs.parts(lambda group: _tree(treedef, group, lines))
         return *parts, outputs, stacks.carried
-
-    def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
-        if isinstance(arg_part, Uncut):  # both parts in one
-            return self._with_extras(arg_part, value, aux)
-        return super()._returns(state_part, arg_part, value, aux)
 
     def _uncut(self, traced: Traced, stacks: Stacks) -> Uncut | None:
         """The Jacobian row by row, where all of it has one dtype; None where it has not."""
         inputs = traced.inputs
-        dtypes = {stack.dtype for stack in stacks.stacks}
-        ratios = [
-            [self._unit(traced, i, j) for j in inputs.active] for i in range(len(stacks.outputs))
-        ]
-        (dtype, *others) = dtypes
-        if others or len(inputs.active) < len(inputs.magnitudes):
+        if len({stack.dtype for stack in stacks.stacks}) > 1:
             return None
-        if self.unit_aware and not scales_in_one_step(ratios, dtype):
+        if len(inputs.active) < len(inputs.magnitudes):
             return None
-        widths = sizes(inputs.leaves)
-        rows = cut_rows(stacks.matrix(), stacks.outputs)
-        if self.unit_aware:
-            rows = [scaled_row(row, line, widths) for row, line in zip(rows, ratios, strict=True)]
-
         # the recipe outlives the call, and so must hold none of its arrays
         structure, treedef = inputs.abstract(), traced.outputs.treedef
 
@@ -152,12 +137,15 @@ class JacobianTransform(GradientTransform):
             parts = structure.parts(lambda group: _tree(treedef, group, columns))
             return structure.selection.pair(*parts)
 
-        units = [
-            [None if is_dimensionless(u) or not self.unit_aware else u for u in line]
-            for line in ratios
-        ]
-        shapes = [np.shape(out) for out in stacks.outputs], [np.shape(x) for x in inputs.leaves]
-        return Uncut(rows, Recipe(*shapes, units, tree))
+        count = range(len(stacks.outputs))
+        units = [[self._unit(traced, i, j) for j in inputs.active] for i in count]
+        return uncut(
+            cut_rows(stacks.matrix(), stacks.outputs),
+            [np.shape(out) for out in stacks.outputs],
+            [np.shape(leaf) for leaf in inputs.leaves],
+            units if self.unit_aware else None,
+            tree,
+        )
 
     def _unit(self, traced: Traced, i: int, j: int) -> Unit:
         """The unit of block (i, j)."""

@@ -34,6 +34,7 @@ from .compiled import Compiled
 from .inputs import Inputs
 from .plan import Plan, leaf_of
 from .traced import Traced
+from .uncut import Uncut
 
 Columns = dict[int, Any]
 """What a derivative has for each column that has tangents."""
@@ -206,6 +207,8 @@ class GradientTransform(abc.ABC):
         return result
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
+        if isinstance(arg_part, Uncut):  # both parts in one
+            return self._with_extras(arg_part if self.jit else arg_part.cut(), value, aux)
         return self._with_extras(self.selection.pair(state_part, arg_part), value, aux)
 
     def _with_extras(self, derivative: Any, value: Any, aux: Any) -> Any:

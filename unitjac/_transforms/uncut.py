@@ -9,6 +9,7 @@ that is compiled once for all rows of one shape.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -80,6 +81,34 @@ class Uncut:
                 ]
             )
         return recipe.tree(blocks)
+
+
+def uncut(
+    rows: Sequence[Any],
+    out_shapes: Sequence[Shape],
+    in_shapes: Sequence[Shape],
+    units: Sequence[Sequence[Unit]] | None,
+    tree: Callable[[list[list[Any]]], Any],
+) -> Uncut | None:
+    """The Jacobian of these rows, all of one dtype; None where a scale takes several steps.
+
+    Parameters
+    ----------
+    units : sequence of sequence of Unit, or None
+        The unit of each block, row by row; None for plain magnitudes.
+    tree : callable
+        Makes what is handed back from the blocks, row by row.
+    """
+    if units is None:
+        return Uncut(
+            list(rows), Recipe(out_shapes, in_shapes, [[None] * len(in_shapes)] * len(rows), tree)
+        )
+    if not scales_in_one_step(units, rows[0].dtype):
+        return None
+    widths = [math.prod(shape) for shape in in_shapes]
+    scaled = [scaled_row(row, line, widths) for row, line in zip(rows, units, strict=True)]
+    kept = [[None if is_dimensionless(unit) else unit for unit in line] for line in units]
+    return Uncut(scaled, Recipe(out_shapes, in_shapes, kept, tree))
 
 
 def scaled_row(row: Any, units: Sequence[Unit | None], in_sizes: Sequence[int]) -> Any:

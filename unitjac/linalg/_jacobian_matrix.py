@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-import jax.numpy as jnp
 import numpy as np
 
 from unitjac._engine.dense import jacobian as engine_jacobian
@@ -65,9 +64,8 @@ class _HessianMatrix(HessianTransform):
     offers = ()
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
-        outputs, blocks, carried = engine_hessian(
-            traced, traced.inputs.leaves, self.mode, self.sweep
-        )
+        found = engine_hessian(traced, traced.inputs.leaves, self.mode, self.sweep, join=True)
+        outputs = found.outputs
         if len(outputs) != 1 or np.shape(outputs[0]) != ():
             came = ", ".join(map(array_text, outputs)) or "none"
             raise TypeError(
@@ -75,15 +73,9 @@ class _HessianMatrix(HessianTransform):
                 "unitjac.hessian for the blocks of several outputs."
             )
         cols = axis_of_inputs(traced.inputs)
-        sizes = cols.sizes
-        lines = [
-            jnp.concatenate([b.reshape(m, n) for b, n in zip(line, sizes, strict=True)], axis=1)
-            for line, m in zip(blocks[0], sizes, strict=True)
-        ]
-        array = jnp.concatenate(lines, axis=0) if lines else jnp.zeros((0, 0))
         rows = cols.map_units(lambda unit: quotient(traced.outputs.units[0], unit))
-        matrix = UnitMatrix(array, rows, cols)
-        return matrix, matrix, outputs, carried
+        matrix = UnitMatrix(found.tensor()[0], rows, cols)
+        return matrix, matrix, outputs, found.carried
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
         return self._with_extras(state_part, value, aux)
