@@ -33,7 +33,7 @@ def graded(rng: Rng, n: int) -> np.ndarray:
 def arrow(rng: Rng, n: int) -> np.ndarray:
     """A diagonal with one full row and one full column, as of a shared parameter."""
     matrix = np.diag(spread(rng, n, -3, 3))
-    matrix[0], matrix[:, 0] = spread(rng, n, -6, 3), spread(rng, n, -6, 3)
+    matrix[0], matrix[:, 0] = spread(rng, n, -4, 2), spread(rng, n, -4, 2)
     return matrix
 
 
@@ -57,7 +57,7 @@ def saddle(rng: Rng, n: int) -> np.ndarray:
 
 def cable(rng: Rng, n: int) -> np.ndarray:
     """Compartments in a row, each with a leak to the outside."""
-    axial, leak = spread(rng, n - 1, -2, 4), spread(rng, n, -6, -2)
+    axial, leak = spread(rng, n - 1, -2, 3), spread(rng, n, -2, 0)
     between = np.diag(axial, 1) + np.diag(axial, -1)
     return np.diag(leak + between.sum(axis=1)) - between
 
@@ -71,7 +71,8 @@ def membrane(rng: Rng, n: int) -> np.ndarray:
 
 def scattered(rng: Rng, n: int) -> np.ndarray:
     """Few entries of all sizes beside a permutation."""
-    few = np.where(rng.random((n, n)) < 0.3, graded(rng, n), 0.0)
+    some = rng.random((n, n)) < 0.3
+    few = np.where(some, signs(rng, (n, n)) * spread(rng, (n, n), -4, 0), 0.0)
     few[rng.permutation(n), np.arange(n)] += spread(rng, n, -2, 2)
     return few
 

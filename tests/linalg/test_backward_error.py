@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy
-from helpers import both_precisions
+from helpers import both_precisions, q
 
 from linalg.matrices import Leaves, matrix, numbers_of, numbers_of_tree
 from linalg.systems import KINDS, backward_errors, systems
-from unitjac.linalg import Axis, UnitMatrix, det, inv, solve
+from unitjac.linalg import Axis, UnitMatrix, cholesky, det, inv, lstsq, solve
 
 N = 8
 SIDE = Leaves(((2,), (), (3,), (), ()), (u.mV, u.nA, None, u.ms, u.uF))
@@ -226,3 +226,56 @@ def test_a_solution_is_linear_in_its_right_side():
     (pulled,) = transposed(jnp.ones(3))
     expected = np.linalg.solve(CASCADE.T, np.ones(3))
     np.testing.assert_allclose(magnitudes_of(pulled), expected, 1e-6)
+
+
+# Least squares and determinants
+
+
+def test_least_squares_with_weights_of_very_different_size():
+    """Two exact rows between two noisy ones (Powell and Reid 1969): all unknowns are one.
+
+    With the rows as they come QR gives 1.045.
+    """
+    rows, cols = Leaves(((), (), (), ()), (u.mV,) * 4), Leaves(((), (), ()), (u.nA,) * 3)
+    A = matrix(np.array([[0.0, 2, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], "float32"), rows, cols)
+    weights = [1.0, 1e12, 1e12, 1.0]
+    squares = {f"x{k}": weight * u.mV**-2 for k, weight in enumerate(weights)}
+    right = rows.tree(np.array([3.0, 2.0, 2.0, 2.0], "float32"))
+    fitted = jax.jit(lambda b: lstsq(A, b, squares, assume_full_rank=True))
+    np.testing.assert_allclose(numbers_of_tree(fitted(right), cols), 1.0, 2e-6)
+
+
+@both_precisions
+def test_determinants_of_large_dense_matrices(x64, rng):
+    """Of an orthogonal one plus or minus one; with sums of rows as scales it would underflow."""
+    n, dtype = 150, "float64" if x64 else "float32"
+    numbers, _ = np.linalg.qr(rng.normal(size=(n, n)))
+    with jax.enable_x64(x64):
+        A = UnitMatrix(jnp.asarray(numbers, dtype), jnp.ones(n) * u.mV, jnp.ones(n) * u.mV)
+        assert float(det(A)) == pytest.approx(np.linalg.det(numbers), rel=n * tolerance(dtype, 1))
+
+
+# Flags of JAX
+
+
+def test_strict_promotion_of_dtypes_and_ranks():
+    side = [1.0 * u.mV, 1.0 * u.nA]
+    weights = [jnp.float32(1.0) * u.mV**-2, jnp.float32(1.0) * u.nA**-2]
+    numbers = np.array([[2.0, 1.0], [1.0, 3.0]])
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        for dtype in ("float32", "bfloat16", "complex64"):
+            right = [q(jnp.asarray(1.0, dtype), u.mV), q(jnp.asarray(2.0, dtype), u.nA)]
+            A = UnitMatrix(jnp.asarray(numbers, dtype), side, side)
+            mirror = UnitMatrix(A.array, A.rows, A.rows.inverse())
+            found = [
+                solve(A, right),
+                inv(A) @ right,
+                solve(mirror, right, assume_symmetric=True),
+                lstsq(A, right, weights),
+                lstsq(A, right, weights, assume_full_rank=True),
+            ]
+            for x in found:
+                numbers_of_x = [complex(leaf.mantissa) for leaf in x]
+                np.testing.assert_allclose(numbers_of_x, [0.2, 0.6], 1e-2)
+            assert complex(det(A)) == pytest.approx(5.0, rel=1e-2)
+            assert complex(cholesky(mirror).dense[0, 0]) == pytest.approx(2**0.5, rel=1e-2)

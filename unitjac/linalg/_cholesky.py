@@ -61,12 +61,13 @@ def solve_symmetric(matrix: UnitMatrix, right: Any) -> Any:
     array, _, factors = mirrored(matrix)
     lower, d = _factor(array)
     by_rows = (-1, *[1] * (right.ndim - 1))
-    found = jax.scipy.linalg.cho_solve((lower, True), right / d.reshape(by_rows))
-    return found * (jnp.asarray(factors, d.dtype) / d).reshape(by_rows)
+    d = d.reshape(by_rows)
+    found = jax.scipy.linalg.cho_solve((lower, True), right / d)
+    return found * (jnp.asarray(factors, d.dtype).reshape(by_rows) / d)
 
 
 def _factor(array: Any) -> tuple[Any, Any]:
     """The factor of the matrix with a diagonal of ones, and the roots of the diagonal it had."""
     array = dense(array)
     d = jnp.sqrt(diagonal(array))
-    return _typed.cholesky(array / d / d[:, None]), d
+    return _typed.cholesky(array / d[None, :] / d[:, None]), d
