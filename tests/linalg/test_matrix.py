@@ -158,7 +158,7 @@ def test_diagonal():
     assert W.cols.units == (None, None)
     W = UnitMatrix.diag({"V": jnp.ones(2) * u.mV**-2}, like_inputs={"V": jnp.ones(2) * u.mV})
     assert W.rows.units[0] == u.mV**-1
-    with pytest.raises(ValueError, match=r"like_inputs must have the leaves of the entries, of"):
+    with pytest.raises(ValueError, match=r"the entries and like_inputs have one shape for each"):
         UnitMatrix.diag([1.0 * u.mV], like_inputs=[jnp.ones(2)])
 
 

@@ -90,5 +90,15 @@ def part(array: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
     return dense(array)[np.ix_(rows, columns)]
 
 
+def reordered(array: Any, positions: np.ndarray, axis: int) -> Any:
+    """The rows or the columns in the order of ``positions``, each of them once."""
+    if not isinstance(array, BCOO):
+        return jnp.take(array, positions, axis=axis)
+    # one place more, since entries that a BCOO leaves unused lie outside of its shape
+    places = jnp.append(np.argsort(positions), len(positions)).astype(array.indices.dtype)
+    moved = array.indices.at[..., axis].set(places[array.indices[..., axis]])
+    return BCOO((array.data, moved), shape=array.shape, unique_indices=array.unique_indices)
+
+
 def _without_gaps(positions: np.ndarray) -> bool:
     return bool(positions.size) and bool(np.all(np.diff(positions) == 1))

@@ -36,7 +36,7 @@ from unitjac._units.quantity import (
 from ._axis import Axis, common_unit, inexact, odd_one, product
 from ._blocks import cut, joined
 from ._entries import as_entries, dense, diagonal, part, scaled
-from ._form import mirrored, rewritten
+from ._form import in_order, mirrored, rewritten
 from ._show import as_frame, as_html, as_text
 
 
@@ -182,12 +182,9 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         axis = Axis.of(entries)
         cols = axis.with_units([None] * len(axis.units))
         if like_inputs is not None:
-            cols = Axis.of(like_inputs)
-            if not cols.lies_like(axis):
-                raise ValueError(
-                    f"like_inputs must have the leaves of the entries, of shapes {axis.shapes}, "
-                    f"got {cols.shapes}."
-                )
+            like = Axis.of(like_inputs)
+            order = axis.order_of(like, "the entries", "like_inputs")
+            cols = axis.with_units([like.units[k] for k in order])
         pairs = zip(axis.units, cols.units, strict=True)
         rows = axis.with_units([product(entry, col) for entry, col in pairs])
         return cls(jnp.diag(axis.vector(entries)), rows, cols)
@@ -287,7 +284,7 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         ValueError
             If the units do not mirror, as those of a covariance do.
         """
-        array, root, _ = mirrored(self)
+        array, root, *_ = mirrored(self)
         return root.tree(jnp.sqrt(diagonal(array)))
 
     def correlation(self) -> UnitMatrix:
@@ -300,7 +297,7 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         ValueError
             If the units do not mirror, as those of a covariance do.
         """
-        array, root, _ = mirrored(self)
+        array, root, *_ = mirrored(self)
         std = jnp.sqrt(diagonal(array))
         plain = root.with_units([None] * len(root.units))
         return UnitMatrix(dense(array) / std / std[:, None], plain, plain)
@@ -405,12 +402,9 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
 
 
 def _product(left: UnitMatrix, right: UnitMatrix) -> UnitMatrix:
-    inner, outer = left.cols, right.rows
-    if not inner.lies_like(outer):
-        raise ValueError(
-            f"the left matrix has columns of shapes {inner.shapes} ({', '.join(inner.labels)}), "
-            f"the right one rows of shapes {outer.shapes} ({', '.join(outer.labels)})."
-        )
+    inner = left.cols
+    names = "the right matrix's rows", "the left matrix's columns"
+    right_array, outer, _ = in_order(right.array, right.rows, inner, 0, *names)
     ratios = [unit_ratio(r, c) for r, c in zip(outer.units, inner.units, strict=True)]
     k = odd_one(ratios)
     if k is not None:
@@ -428,7 +422,7 @@ def _product(left: UnitMatrix, right: UnitMatrix) -> UnitMatrix:
         )
     common = common_unit(ratios)
     up = outer.spread([unit_ratio(ratio, common).magnitude for ratio in ratios])
-    array = left.array @ scaled(right.array, up, np.ones(right.cols.size))
+    array = left.array @ scaled(right_array, up, np.ones(right.cols.size))
     return UnitMatrix(array, left.rows.times(common), right.cols)
 
 
