@@ -21,6 +21,7 @@ from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
 from unitjac._errors import array_text, is_arraylike
+from unitjac._transforms.arguments import select
 from unitjac._units.quantity import (
     Unit,
     attach_block,
@@ -34,14 +35,16 @@ from unitjac._units.quantity import (
 )
 
 from ._axis import Axis, common_unit, inexact, odd_one, product
-from ._blocks import cut, joined
+from ._blocks import Part, cut, joined, parts_of
 from ._entries import as_entries, dense, diagonal, part, scaled
 from ._form import in_order, mirrored, rewritten
+from ._inherited import Absent, Hiding, shown
 from ._show import as_frame, as_html, as_text
 
 
 @jax.tree_util.register_pytree_node_class
-class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to no other class
+# a quantity hands ``q * A`` to such an A, to no other class
+class UnitMatrix(SparseMatrix, metaclass=Hiding):
     """A matrix of derivatives: entry (i, j) is in row unit i over column unit j.
 
     Parameters
@@ -88,6 +91,15 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
     # Python would else count J[0], J[1], ..., which are no parts of a matrix
     __iter__ = None
 
+    # what the base class has and cannot do
+    sum: Any = Absent("A.scaled(rows=typical_outputs, cols=typical_inputs).sum()")
+    transpose: Any = Absent("A.T")
+    with_data: Any = Absent("UnitMatrix(array, A.rows, A.cols)")
+    yw_to_w: Any = Absent("A.dense for the magnitudes")
+
+    def __dir__(self) -> list[str]:
+        return shown(type(self), super().__dir__())
+
     def __init__(self, array: Any, rows: Any, cols: Any):
         self.rows: Axis = Axis.of(rows)
         self.cols: Axis = Axis.of(cols)
@@ -115,25 +127,44 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         return matrix
 
     @classmethod
-    def from_blocks(cls, blocks: Any, like_outputs: Any, like_inputs: Any) -> UnitMatrix:
+    def from_blocks(
+        cls, blocks: Any, like_outputs: Any, like_inputs: Any = None, *, grad_states: Any = None
+    ) -> UnitMatrix:
         """The matrix of a tree of blocks, as :func:`unitjac.jacrev` gives it.
 
         Parameters
         ----------
         blocks : pytree
-            The tree of the outputs outside, the tree of the inputs inside.
+            By arguments ``J[output][input]``: the tree of the outputs outside, that of the inputs
+            inside. By states ``J[state][output]``: ``grad_states`` outside, then the outputs, then
+            the state's value. By both the pair of these.
         like_outputs, like_inputs : pytree
             Trees with the shapes and units of the outputs and of the inputs.
+        grad_states : State, or list, tuple or dict of State, optional
+            As it was given to the transform. The columns are the values that they have now; with
+            ``like_inputs`` the pair of states and arguments, as in :func:`jacobian_matrix`.
 
         Raises
         ------
         ValueError
-            If a block has another tree, shape or dimension than the two trees say.
+            If a block has another tree, shape or dimension than the trees say.
         TypeError
-            If a block is of dtype ``float0``, as blocks by whole numbers are.
+            If a block is of dtype ``float0``, as blocks by whole numbers are, or neither
+            ``like_inputs`` nor ``grad_states`` is given.
         """
-        rows, cols = Axis.of(like_outputs), Axis.of(like_inputs)
-        return cls(joined(blocks, rows, cols), rows, cols)
+        rows = Axis.of(like_outputs)
+        if grad_states is None:
+            if like_inputs is None:
+                raise TypeError(
+                    "from_blocks wants a tree like the inputs, or grad_states. Write "
+                    "UnitMatrix.from_blocks(blocks, outputs, inputs)."
+                )
+            cols = Axis.of(like_inputs)
+            return cls(joined([Part(blocks, cols.treedef)], rows, cols), rows, cols)
+        selection = select(grad_states, None if like_inputs is None else 0)
+        values = selection.state_tree.unflatten([state.value for state in selection.states])
+        cols = Axis.of(selection.pair(values, like_inputs))
+        return cls(joined(parts_of(blocks, like_inputs, selection), rows, cols), rows, cols)
 
     def blocks(self) -> Any:
         """The tree of blocks: outputs outside, inputs inside, a unit on each."""
@@ -339,6 +370,18 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
 
     def __rmatmul__(self, other: Any) -> Any:
         raise TypeError("a tree stands on the right of a matrix, A @ x. For x A write A.T @ x.")
+
+    def _not_defined(self, other: Any) -> Any:
+        return NotImplemented
+
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _not_defined
+
+    def __abs__(self) -> UnitMatrix:
+        """The absolute value of each entry. A BCOO is made dense."""
+        return UnitMatrix(abs(self.dense), self.rows, self.cols)
+
+    def __pos__(self) -> UnitMatrix:
+        return self
 
     def __neg__(self) -> UnitMatrix:
         return UnitMatrix(-self.array, self.rows, self.cols)
