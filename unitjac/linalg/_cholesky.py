@@ -71,4 +71,4 @@ def _factor(array: Any) -> tuple[Any, Any]:
     """The factor of the matrix with a diagonal of ones, and the roots of the diagonal it had."""
     array = dense(array)
     d = jnp.sqrt(diagonal(array))
-    return _typed.cholesky(array / d / d[:, None]), d
+    return _typed.cholesky(array / d[None, :] / d[:, None]), d

@@ -70,7 +70,7 @@ def scaled(array: Any, up: Any, down: Any) -> Any:
     if isinstance(array, BCOO):
         factor = up[array.indices[..., 0]] * down[array.indices[..., 1]]
         return with_data(array, (array.data * factor).astype(dtype))
-    return (array * (up[:, None] * down)).astype(dtype)
+    return (array * (up[:, None] * down[None, :])).astype(dtype)
 
 
 def diagonal(array: Any) -> jax.Array:

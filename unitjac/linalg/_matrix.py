@@ -331,7 +331,7 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
         array, root, *_ = mirrored(self)
         std = jnp.sqrt(diagonal(array))
         plain = root.with_units([None] * len(root.units))
-        return UnitMatrix(dense(array) / std / std[:, None], plain, plain)
+        return UnitMatrix(dense(array) / std[None, :] / std[:, None], plain, plain)
 
     def __getitem__(self, index: Any) -> Any:
         """A block by two keys, a part by slices and the like.
