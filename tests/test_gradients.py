@@ -443,3 +443,15 @@ def test_plan_counts_one_pull_for_each_scale_of_the_outputs():
     assert (plan.passes, plan.blocks[0].unit) == (1, "mV")
     with pytest.raises(TypeError, match="grad wants one scalar output"):
         grad(lambda x: x).plan(x)
+
+
+@pytest.mark.parametrize("make", [grad, value_and_grad])
+def test_missing_positional_argument_is_a_type_error_as_in_jax(make):
+    text = r"^argnums has 0, but the function was called with 0 positional arguments and x by keyw"
+    for jit in (False, True):
+        with pytest.raises(TypeError, match=text):
+            make(lambda x: x**2, jit=jit)(x=2.0)
+        with pytest.raises(TypeError, match=r"^argnums has 1, but .* with 1 positional argument\."):
+            make(lambda x: x**2, argnums=(0, 1), jit=jit)(2.0)
+        with pytest.raises(ValueError, match=r"^argnums has -2, but"):
+            make(lambda x: x**2, argnums=-2, jit=jit)(2.0)

@@ -264,7 +264,7 @@ def test_strict_promotion_of_dtypes_and_ranks():
     numbers = np.array([[2.0, 1.0], [1.0, 3.0]])
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
         for dtype in ("float32", "bfloat16", "complex64"):
-            right = [q(jnp.asarray(1.0, dtype), u.mV), q(jnp.asarray(2.0, dtype), u.nA)]
+            right = [q(1.0, u.mV, dtype), q(2.0, u.nA, dtype)]
             A = UnitMatrix(jnp.asarray(numbers, dtype), side, side)
             mirror = UnitMatrix(A.array, A.rows, A.rows.inverse())
             found = [

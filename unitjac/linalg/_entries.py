@@ -70,7 +70,7 @@ def scaled(array: Any, up: Any, down: Any) -> Any:
     if isinstance(array, BCOO):
         factor = up[array.indices[..., 0]] * down[array.indices[..., 1]]
         return with_data(array, (array.data * factor).astype(dtype))
-    return (array * (up[:, None] * down)).astype(dtype)
+    return (array * (up[:, None] * down[None, :])).astype(dtype)
 
 
 def diagonal(array: Any) -> jax.Array:
@@ -88,6 +88,16 @@ def part(array: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
         # what a BCOO loses here stays an entry outside of its shape, neither sorted nor unique
         return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return dense(array)[np.ix_(rows, columns)]
+
+
+def reordered(array: Any, positions: np.ndarray, axis: int) -> Any:
+    """The rows or the columns in the order of ``positions``, each of them once."""
+    if not isinstance(array, BCOO):
+        return jnp.take(array, positions, axis=axis)
+    # one place more, since entries that a BCOO leaves unused lie outside of its shape
+    places = jnp.append(np.argsort(positions), len(positions)).astype(array.indices.dtype)
+    moved = array.indices.at[..., axis].set(places[array.indices[..., axis]])
+    return BCOO((array.data, moved), shape=array.shape, unique_indices=array.unique_indices)
 
 
 def _without_gaps(positions: np.ndarray) -> bool:

@@ -25,7 +25,7 @@ from unitjac._units.quantity import (
 
 from ._axis import Axis
 from ._entries import diagonal, scaled
-from ._form import check_square, diagonal_unit, power
+from ._form import check_square, one_unit, power
 from ._lapack import by_lapack
 from ._matrix import UnitMatrix
 from ._scaling import balanced, base_powers, inverse_powers, times
@@ -91,10 +91,9 @@ def trace(matrix: UnitMatrix) -> Any:
     >>> trace(A).to_decimal(u.ms**-1)
     Array(3., dtype=float32)
     """
-    unit = diagonal_unit(matrix, "trace")
-    up = matrix.rows.factors([unit_product(unit, col) for col in matrix.cols.units])
-    array = scaled(matrix.array, up, np.ones(matrix.cols.size))
-    return attach_block(jnp.sum(diagonal(array)), unit)
+    array, rows, unit = one_unit(matrix, "trace")
+    up = rows.factors([unit_product(unit, col) for col in matrix.cols.units])
+    return attach_block(jnp.sum(diagonal(scaled(array, up, np.ones(matrix.cols.size)))), unit)
 
 
 def _product_of(axis: Axis) -> Unit:

@@ -21,7 +21,7 @@ from unitjac._units.quantity import Unit, real_dtype, unit_ratio, unit_text
 from ._axis import Axis, common_unit, odd_one
 from ._cholesky import solve_symmetric
 from ._entries import scaled
-from ._form import check_square, power
+from ._form import check_square, in_order, power
 from ._judged import solved
 from ._lapack import by_lapack
 from ._matrix import UnitMatrix
@@ -242,22 +242,17 @@ _compiled: Callable[..., jax.Array] = jax.jit(_in_scale)
 
 def _right_side(rows: Axis, right: UnitMatrix) -> tuple[Any, Unit | None]:
     """The magnitudes of a right side in the units of ``rows`` times one common unit, and that."""
-    if not right.rows.lies_like(rows):
-        raise ValueError(
-            f"the right side has rows of shapes {right.rows.shapes}, the matrix of shapes "
-            f"{rows.shapes}."
-        )
-    ratios = [
-        unit_ratio(mine, want) for mine, want in zip(right.rows.units, rows.units, strict=True)
-    ]
+    names = "the right side's rows", "the matrix's rows"
+    array, own, _ = in_order(right.dense, right.rows, rows, 0, *names)
+    ratios = [unit_ratio(mine, want) for mine, want in zip(own.units, rows.units, strict=True)]
     if odd_one(ratios) is not None:
         raise ValueError(
-            f"the right side's rows are in {', '.join(map(unit_text, right.rows.units))}, but must "
+            f"the right side's rows are in {', '.join(map(unit_text, own.units))}, but must "
             f"be in {', '.join(map(unit_text, rows.units))}, times one common unit."
         )
     common = common_unit(ratios)
     up = rows.spread([unit_ratio(ratio, common).magnitude for ratio in ratios])
-    return scaled(right.dense, up, np.ones(right.cols.size)), common
+    return scaled(array, up, np.ones(right.cols.size)), common
 
 
 def _root_weights(matrix: UnitMatrix, weights: Any) -> Any:
