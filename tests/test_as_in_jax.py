@@ -58,3 +58,35 @@ def test_no_container_is_made_of_stand_ins():
     unitjac.testing.assert_close(m, Measured(m.values.in_unit(u.volt), m.weight))
     with pytest.raises(AssertionError, match=r"leaf\.weight"):
         unitjac.testing.assert_close(m, Measured(m.values, 2 * m.weight))
+
+
+# JAX's flags of promotion
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "compiled"])
+def test_promotion_that_is_forbidden_to_users_is_not_done_for_them(jit):
+    """Leaves of several dtypes, scales, chunks, very many blocks; what fun does is its own."""
+    x = {"a": jnp.arange(1.0, 4.0) * u.mV, "b": jnp.asarray([2.0, 1.0], jnp.float16)}
+
+    def fun(x):
+        return {"a": x["a"].in_unit(u.volt), "b": x["b"] * x["b"]}
+
+    expected = unitjac.jacrev(fun, unit_aware=True)(x)
+    many = [jnp.arange(2.0) * u.mV] * 16
+    with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
+        for make in (unitjac.jacrev, unitjac.jacfwd, unitjac.jacobian):
+            for chunk in (None, 2):
+                jac = make(fun, unit_aware=True, chunk_size=chunk, jit=jit)
+                assert_physically_equal(jac(x), expected)
+        blocks = unitjac.jacrev(
+            lambda xs: [v.in_unit(u.volt) for v in xs], unit_aware=True, jit=jit
+        )(many)
+        assert_physically_equal(blocks[3][3], jnp.eye(2))
+        grad = unitjac.vector_grad(lambda v: (v * v, v * u.volt), unit_aware=True, jit=jit)
+        assert_physically_equal(grad(q([1.0, 2.0], u.mV)), q([1002.0, 1004.0], u.mV))
+        second = unitjac.hessian(lambda v: (v**3).sum() / u.volt**3, unit_aware=True, jit=jit)
+        found = second(q([1.0, 2.0], u.mV))
+        assert_physically_equal(found, q(np.diag([6.0, 12.0]), u.mV / u.volt**3))
+        z = q(2.0 + 1.0j, u.mV, "complex64")
+        holomorphic = unitjac.jacrev(lambda z: z.in_unit(u.volt), holomorphic=True, unit_aware=True)
+        assert_physically_equal(holomorphic(z), jnp.asarray(1.0 + 0.0j))

@@ -19,6 +19,7 @@ from helpers import (
     eager_and_compiled,
     is_quantity,
     magnitudes,
+    mixes_dtypes,
     q,
 )
 
@@ -350,6 +351,7 @@ def test_scalar_inside_of_a_tree_has_a_gradient():
     assert_same(grad(lambda x: {"y": [x**2, None]}, unit_aware=True)(q(3.0, u.mV)), q(6.0, u.mV))
 
 
+@mixes_dtypes
 @eager_and_compiled
 def test_integers_have_float0_where_they_are_allowed(jit):
     def fun(x, n, b):

@@ -20,6 +20,7 @@ from helpers import (
     assert_same,
     each,
     is_quantity,
+    mixes_dtypes,
     q,
     unchanged,
 )
@@ -451,6 +452,7 @@ def test_transpose_wants_shapes_only():
         linear_transpose(square, u.Quantity(abstract, unit=u.mV))(jnp.ones(3))
 
 
+@mixes_dtypes
 def test_integers_have_float0():
     fun = lambda p: p["x"] * p["n"]  # noqa: E731
     p = {"x": q([1.0, 2.0], u.mV), "n": jnp.arange(2)}
@@ -477,6 +479,7 @@ def test_complex_outputs_have_complex_cotangents():
     assert_physically_equal(pushed, q(1e-6 * (2 + 4j) * 1j, W, "complex64"))
 
 
+@mixes_dtypes
 def test_leaves_of_every_precision_stand_side_by_side():
     fun = lambda xs: [x * (n + 2) for n, x in enumerate(xs)]  # noqa: E731
     with jax.enable_x64(True):

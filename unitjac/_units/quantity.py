@@ -189,12 +189,12 @@ def rescale(magnitude: Any, unit: Unit) -> Any:
     dtype = dtype_of(magnitude)
     if not jnp.issubdtype(dtype, jnp.inexact):
         dtype = jnp.result_type(float)  # a scale would cut whole numbers
-    wide = jnp.promote_types(dtype, jnp.float32)
+    wide = wide_dtype(dtype)
     result = jnp.asarray(magnitude, wide)
     for k, factor in enumerate(scale_steps(unit, wide)):
         if k:  # else the compiler multiplies the factors first, which overflows
             result = jax.lax.optimization_barrier(result)
-        result = result * jnp.asarray(factor, real_dtype(wide))
+        result = result * jnp.asarray(factor, wide)
     return result.astype(dtype)
 
 
@@ -212,6 +212,11 @@ def scale_steps(unit: Unit, dtype: Any) -> tuple[float, ...]:
 def real_dtype(dtype: Any) -> Any:
     """The dtype of the real part of numbers of ``dtype``."""
     return _typed.finfo(dtype).dtype
+
+
+def wide_dtype(dtype: Any) -> Any:
+    """The dtype that numbers of ``dtype`` are scaled in: those of 16 bits in 32."""
+    return jnp.float32 if _typed.finfo(dtype).bits < 32 else dtype
 
 
 def unit_text(unit: Unit | None) -> str:

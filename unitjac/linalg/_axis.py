@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
+from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text, as_int, is_arraylike
 from unitjac._units.quantity import (
     Stripped,
@@ -35,6 +36,7 @@ from unitjac._units.quantity import (
     unit_text,
 )
 
+from ._dtypes import joined_along
 from ._names import (
     Name,
     beginning_with,
@@ -152,9 +154,9 @@ class Axis:
                     f"{where} is in {unit_text(unit)}, but must be in {unit_text(self.units[k])} "
                     "or another unit of its dimension."
                 )
-            entries = inexact(jnp.ravel(magnitude))
+            entries = inexact(jnp.ravel(gathered(magnitude)))
             parts.append(rescale(entries, unit_ratio(unit, self.units[k])))
-        return jnp.concatenate(parts) if parts else jnp.zeros((0,))
+        return joined_along(0, parts) if parts else jnp.zeros((0,))
 
     def _places_in(self, given: Stripped, what: str) -> Sequence[int]:
         """Where each leaf stands in a tree: in the same one, or in another with the same names."""
@@ -183,7 +185,7 @@ class Axis:
     def cut(self, array: Any, axis: int = 0) -> list[Any]:
         """One axis of ``array`` in pieces of the leaves' sizes."""
         # one split for all, since eager slices are slow
-        return jnp.split(array, self.offsets[1:-1], axis=axis) if self.units else []
+        return jnp.split(gathered(array), self.offsets[1:-1], axis=axis) if self.units else []
 
     def with_units(self, units: Sequence[Unit | None]) -> Axis:
         """The same leaves in other units."""

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
+from unitjac._engine.seeds import gathered
 from unitjac._errors import dtype_of
 from unitjac._transforms.arguments import Selection
 from unitjac._units.quantity import (
@@ -27,6 +28,7 @@ from unitjac._units.quantity import (
 )
 
 from ._axis import Axis, inexact
+from ._dtypes import joined_along
 
 
 class Part(NamedTuple):
@@ -54,7 +56,7 @@ def joined(parts: Sequence[Part], rows: Axis, cols: Axis) -> jax.Array:
         lines.append([_entries(*leaf, rows, i, cols, j) for j, leaf in enumerate(line)])
     if not rows.size or not cols.size:
         return jnp.zeros((rows.size, cols.size))
-    return jnp.concatenate([jnp.concatenate(line, axis=1) for line in lines], axis=0)
+    return joined_along(0, [joined_along(1, line) for line in lines])
 
 
 def parts_of(blocks: Any, inputs: Any, selection: Selection) -> list[Part]:
@@ -131,5 +133,5 @@ def _entries(magnitude: Any, unit: Unit | None, rows: Axis, i: int, cols: Axis, 
             f"{where} is in {unit_text(unit)}, but its output over its input is in "
             f"{unit_text(want)}."
         )
-    entries = inexact(jnp.reshape(magnitude, (rows.sizes[i], cols.sizes[j])))
+    entries = inexact(jnp.reshape(gathered(magnitude), (rows.sizes[i], cols.sizes[j])))
     return rescale(entries, unit_ratio(unit, want))

@@ -17,6 +17,7 @@ from unitjac._errors import array_text, has_tracer, is_arraylike
 from unitjac._units.quantity import is_quantity
 
 from ._axis import Axis
+from ._dtypes import together
 from ._entries import dense
 from ._form import rewritten
 from ._matrix import UnitMatrix
@@ -76,7 +77,7 @@ def _of_pairs(given: Mapping[Any, Any], axis: Axis) -> Any:
         if is_given[here].any():
             raise ValueError(f"{what} is given twice. Name each pair once, in either order.")
         is_given[here] = is_given[there] = True
-        array = array.astype(jnp.promote_types(array.dtype, block.dtype))
+        array, block = together(array, block)
         array = array.at[here].set(block).at[there].set(block.T)
     return array
 

@@ -14,6 +14,7 @@ import numpy as np
 from unitjac._engine.dense import jacobian as engine_jacobian
 from unitjac._engine.second import NESTINGS, Nesting
 from unitjac._engine.second import hessian as engine_hessian
+from unitjac._engine.seeds import gathered
 from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._errors import array_text
 from unitjac._transforms.arguments import check_keywords, name_of
@@ -24,6 +25,7 @@ from unitjac._transforms.traced import Traced
 from unitjac._transforms.transform import GradientTransform
 
 from ._axis import Axis, quotient
+from ._dtypes import joined_along
 from ._matrix import UnitMatrix
 
 _KNOWN = (
@@ -77,10 +79,10 @@ class _HessianMatrix(HessianTransform):
         cols = axis_of_inputs(traced.inputs)
         sizes = cols.sizes
         lines = [
-            jnp.concatenate([b.reshape(m, n) for b, n in zip(line, sizes, strict=True)], axis=1)
+            joined_along(1, [gathered(b).reshape(m, n) for b, n in zip(line, sizes, strict=True)])
             for line, m in zip(blocks[0], sizes, strict=True)
         ]
-        array = jnp.concatenate(lines, axis=0) if lines else jnp.zeros((0, 0))
+        array = joined_along(0, lines) if lines else jnp.zeros((0, 0))
         rows = cols.map_units(lambda unit: quotient(traced.outputs.units[0], unit))
         matrix = UnitMatrix(array, rows, cols)
         return matrix, matrix, outputs, carried

@@ -36,6 +36,7 @@ from unitjac._units.quantity import (
 
 from ._axis import Axis, common_unit, inexact, odd_one, product
 from ._blocks import Part, cut, joined, parts_of
+from ._dtypes import together
 from ._entries import as_entries, dense, diagonal, part, scaled
 from ._form import in_order, mirrored, rewritten
 from ._inherited import Absent, Hiding, shown
@@ -196,7 +197,7 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
             rows.times(unit_ratio(None, unit)).vector(column, f"column {j}")
             for j, (column, unit) in enumerate(zip(columns, units, strict=True))
         ]
-        return cls(jnp.stack(vectors, axis=1), rows, cols)
+        return cls(jnp.stack(together(*vectors), axis=1), rows, cols)
 
     @classmethod
     def diag(cls, entries: Any, like_inputs: Any = None) -> UnitMatrix:
@@ -366,7 +367,8 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
         """The product with another matrix, or with a tree in the columns' dimensions."""
         if isinstance(other, UnitMatrix):
             return _product(self, other)
-        return self.rows.tree(self.array @ self.cols.vector(other))
+        array, vector = together(self.array, self.cols.vector(other))
+        return self.rows.tree(array @ vector)
 
     def __rmatmul__(self, other: Any) -> Any:
         raise TypeError("a tree stands on the right of a matrix, A @ x. For x A write A.T @ x.")
@@ -390,8 +392,8 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
         """The sum with a matrix whose entries have the same dimensions."""
         if not isinstance(other, UnitMatrix):
             raise TypeError(f"only a UnitMatrix adds to a UnitMatrix, got {array_text(other)}.")
-        other_array = rewritten(other, self.rows, self.cols)
-        return UnitMatrix(self.array + other_array, self.rows, self.cols)
+        one, two = together(self.array, rewritten(other, self.rows, self.cols))
+        return UnitMatrix(one + two, self.rows, self.cols)
 
     def __radd__(self, other: Any) -> UnitMatrix:
         return self + other
@@ -425,7 +427,8 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
     def _times(self, magnitude: Any, unit: Unit | None) -> UnitMatrix:
         if is_dimensionless(unit):
             magnitude, unit = rescale(magnitude, unit_product(unit, None)), None
-        return UnitMatrix(self.array * magnitude, self.rows.times(unit), self.cols)
+        array, magnitude = together(self.array, magnitude)
+        return UnitMatrix(array * magnitude, self.rows.times(unit), self.cols)
 
     def __repr__(self) -> str:
         return as_text(self._array, self.rows, self.cols)
@@ -465,8 +468,8 @@ def _product(left: UnitMatrix, right: UnitMatrix) -> UnitMatrix:
         )
     common = common_unit(ratios)
     up = outer.spread([unit_ratio(ratio, common).magnitude for ratio in ratios])
-    array = left.array @ scaled(right_array, up, np.ones(right.cols.size))
-    return UnitMatrix(array, left.rows.times(common), right.cols)
+    one, two = together(left.array, scaled(right_array, up, np.ones(right.cols.size)))
+    return UnitMatrix(one @ two, left.rows.times(common), right.cols)
 
 
 def _scalar(factor: Any) -> tuple[Any, Unit | None]:
