@@ -12,7 +12,7 @@ import operator
 import os
 import sys
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -83,6 +83,15 @@ def dtype_of(leaf: Any) -> np.dtype:
     return np.dtype(jax.numpy.result_type(leaf))
 
 
+def common_dtype(leaves: Iterable[Any]) -> np.dtype:
+    """The dtype that holds numbers of all ``leaves``, with JAX's promotion forbidden or not."""
+    dtypes = set(map(dtype_of, leaves))
+    if len(dtypes) == 1:
+        return dtypes.pop()
+    with jax.numpy_dtype_promotion("standard"):
+        return np.dtype(jax.numpy.result_type(*dtypes) if dtypes else jax.numpy.result_type(float))
+
+
 def array_text(leaf: Any) -> str:
     """``float32[3,2]`` for an array, the type's name for any other object."""
     if not is_arraylike(leaf):
@@ -97,8 +106,16 @@ def has_tracer(tree: Any) -> bool:
 
 
 def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
-    """Shape and dtype of an array or a number, without its values."""
-    return jax.ShapeDtypeStruct(np.shape(leaf), dtype_of(leaf))
+    """What JAX calls the type of an array or a number: shape, dtype, sharding; without values."""
+    return jax.ShapeDtypeStruct(np.shape(leaf), dtype_of(leaf), sharding=sharding_of(leaf))
+
+
+def sharding_of(leaf: Any) -> Any:
+    """The sharding that is part of an array's type, on a mesh with Explicit axes; else None."""
+    if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
+        return None
+    sharding = jax.typeof(leaf).sharding
+    return sharding if any(sharding.spec) else None
 
 
 def is_arraylike(leaf: Any) -> bool:

@@ -164,10 +164,13 @@ def test_inner_units_that_do_not_cancel():
 
 def test_other_leaves_are_refused():
     J = matrix(A, ROWS, COLS)
-    text = r"left matrix has columns of shapes \(\(\), \(2,\)\) \(x0, x1\), the right one rows of"
+    text = (
+        r"the left matrix's columns and the right matrix's rows have one shape for each leaf, but "
+        r"leaf x0 has \(\) in the first and \(2,\) in the second\."
+    )
     with pytest.raises(ValueError, match=text):
         J @ J
-    with pytest.raises(ValueError, match=r"the matrices have other leaves: \(\(\), \(2,\)\) by"):
+    with pytest.raises(ValueError, match=r"the first matrix's rows and the second matrix's rows h"):
         J + matrix(A, COLS, ROWS)
 
 

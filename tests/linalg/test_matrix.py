@@ -24,7 +24,7 @@ from linalg.matrices import (
     seeds,
     well_conditioned,
 )
-from unitjac.linalg import Axis, UnitMatrix, solve
+from unitjac.linalg import Axis, UnitMatrix, jacobian_matrix, solve
 
 G = u.parse_unit("mS/cm^2")
 
@@ -158,7 +158,7 @@ def test_diagonal():
     assert W.cols.units == (None, None)
     W = UnitMatrix.diag({"V": jnp.ones(2) * u.mV**-2}, like_inputs={"V": jnp.ones(2) * u.mV})
     assert W.rows.units[0] == u.mV**-1
-    with pytest.raises(ValueError, match=r"like_inputs must have the leaves of the entries, of"):
+    with pytest.raises(ValueError, match=r"the entries and like_inputs have one shape for each"):
         UnitMatrix.diag([1.0 * u.mV], like_inputs=[jnp.ones(2)])
 
 
@@ -545,3 +545,99 @@ def test_wide_leaves_are_one_unit():
     axis = Axis.of(voltages.tree())
     assert axis.units == (u.mV,)
     assert axis.size == 10_000
+
+
+# What the base class has
+
+
+def test_only_what_works_is_listed():
+    J = jacobian()
+    for listed in (dir(UnitMatrix), dir(J)):
+        assert {"blocks", "array", "T", "size", "ndim", "block_until_ready"} <= set(listed)
+        assert not {"sum", "with_data", "transpose", "yw_to_w"} & set(listed)
+    assert J.block_until_ready() is J
+    assert (J.size, J.ndim) == (12, 2)
+    for name in (name for name in dir(J) if not name.startswith("_")):
+        getattr(J, name)
+    with pytest.raises(AttributeError, match=r"^a UnitMatrix has no sum\. Write A\.scaled\(rows"):
+        J.sum()
+    assert not hasattr(UnitMatrix, "with_data")
+
+
+def test_signs_and_what_has_no_meaning():
+    J = jacobian()
+    assert (+J).array is J.array
+    assert_numbers(abs(-J).array, FULL, 1e-6)
+    for operation in (lambda: J // 2.0, lambda: 2.0 // J, lambda: J % 2.0, lambda: 2.0 % J):
+        with pytest.raises(TypeError, match=r"unsupported operand type\(s\) for"):
+            operation()
+
+
+@pytest.mark.parametrize("held", [None, True, 0, (2, 2), jax.ShapeDtypeStruct((3, 4), "float32")])
+def test_a_matrix_of_anything_has_a_text(held):
+    """What tree operations put in the array's place: ``jax.tree.map(lambda leaf: None, J)``."""
+    found = jax.tree.map(lambda leaf: held, jacobian())
+    for text in (repr(found), found._repr_html_()):
+        assert "UnitMatrix 3 x 4, " in text
+        assert "p/g" in text
+
+
+# Blocks by states
+
+
+@pytest.mark.parametrize("kept", [lambda s: s["V"], list, tuple, dict])
+def test_blocks_by_states(kept):
+    """J[state][output], which is what the transforms give, is the matrix of jacobian_matrix."""
+    V = unitjac.State({"soma": 2.0 * u.mV, "dend": jnp.array([3.0, 4.0]) * u.mV}, name="V")
+    n = unitjac.State(0.5, name="n")
+    states = {"V": V, "n": n}
+    grad_states = kept(states) if kept in (dict,) or kept(states) is V else kept([V, n])
+
+    def outputs(g=1.0):
+        v = V.value
+        return {
+            "I": g * v["dend"] * n.value * u.nS,
+            "E": [v["soma"] ** 2, n.value * g],
+        }
+
+    want = {"grad_states": grad_states, "check_states": False}
+    J = jacobian_matrix(outputs, **want)()
+    like = outputs()
+    blocks = unitjac.jacrev(outputs, unit_aware=True, **want)()
+    found = UnitMatrix.from_blocks(blocks, like, grad_states=grad_states)
+    assert (found.rows, found.cols) == (J.rows, J.cols)
+    assert_numbers(found.array, J.array, 1e-6)
+    # with an argument: the pair of both
+    J = jacobian_matrix(outputs, argnums=0, **want)(2.0)
+    blocks = unitjac.jacrev(outputs, argnums=0, unit_aware=True, **want)(2.0)
+    found = UnitMatrix.from_blocks(blocks, like, 2.0, grad_states=grad_states)
+    assert (found.rows, found.cols) == (J.rows, J.cols)
+    assert_numbers(found.array, J.array, 1e-6)
+
+
+def test_blocks_by_states_that_do_not_fit():
+    V, n = unitjac.State(2.0 * u.mV), unitjac.State(0.5)
+    states = {"V": V, "n": n}
+
+    def outputs(t=1.0):
+        return {"V": V.value * n.value * t, "n": n.value}
+
+    like = outputs()
+    blocks = unitjac.jacrev(outputs, grad_states=states, unit_aware=True)()
+    # the nestings look alike where the outputs have the states' keys: units tell, and grad_states
+    with pytest.raises(ValueError, match=r"block \(V, n\) is in .*, but its output over its in"):
+        UnitMatrix.from_blocks(blocks, like, {"V": 2.0 * u.mV, "n": 0.5})
+    found = UnitMatrix.from_blocks(blocks, like, grad_states=states)
+    assert_numbers(found.array, [[0.5, 2.0], [0.0, 1.0]])
+    of_lists = unitjac.jacrev(outputs, grad_states=[V, n], unit_aware=True)()
+    text = r"blocks must have the tree .*, got .*\. Blocks by states, which stand outside, want gr"
+    with pytest.raises(ValueError, match=text):
+        UnitMatrix.from_blocks(of_lists, like, [2.0 * u.mV, 0.5])
+    with pytest.raises(ValueError, match=r"the blocks by states must have grad_states outside, Py"):
+        UnitMatrix.from_blocks(of_lists, like, grad_states=states)
+    with pytest.raises(ValueError, match=r"the blocks of grad_states\['V'\] must have the tree"):
+        UnitMatrix.from_blocks({"V": like, "n": 1.0}, [1.0], grad_states=states)
+    with pytest.raises(ValueError, match=r"blocks must be the pair \(by_states, by_argum"):
+        UnitMatrix.from_blocks(blocks, like, 1.0, grad_states=states)
+    with pytest.raises(TypeError, match=r"from_blocks wants a tree like the inputs, or gr"):
+        UnitMatrix.from_blocks(blocks, like)

@@ -595,9 +595,9 @@ def test_what_is_not_square():
     }.items():
         with pytest.raises(ValueError, match=name + text):
             operation()
-    with pytest.raises(ValueError, match=r"trace wants rows and columns with the same leaves, got"):
+    with pytest.raises(ValueError, match=r"^trace: the matrix's columns and its rows have one "):
         trace(J)
-    with pytest.raises(ValueError, match=r"a symmetric matrix has rows and columns with the same"):
+    with pytest.raises(ValueError, match=r"^a symmetric matrix's rows and its columns have on"):
         cholesky(J)
 
 
@@ -610,7 +610,7 @@ def test_right_sides_that_do_not_fit():
     ):
         solve(A, {"x0": jnp.ones(2) * u.mV, "x1": 1.0 * u.mV})
     with pytest.raises(
-        ValueError, match=r"the right side has rows of shapes \(\(\), \(2,\)\), the ma"
+        ValueError, match=r"the matrix's rows and the right side's rows have one shape for each"
     ):
         solve(A, matrix(NUMBERS, COLS, ROWS))
     text = r"the right side's rows are in mV, mV, but must be in mV, nA, times one common unit"

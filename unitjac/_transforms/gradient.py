@@ -11,12 +11,12 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
 from unitjac._engine.dtypes import Mode
-from unitjac._errors import array_text, dtype_of
+from unitjac._engine.seeds import filled
+from unitjac._errors import array_text
 from unitjac._units.quantity import (
     UNITLESS,
     Unit,
@@ -108,6 +108,11 @@ class Gradient(_Pulled):
         self.offers = ("holomorphic", "allow_int")
         super().__init__(fun, **shared)
 
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+        # as in jax.grad, and as Python says of an argument that is missing
+        self.selection.check_enough(len(args), kwargs)
+        return super()._trace(args, kwargs)
+
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
         if not self.value_first:
             return super()._returns(state_part, arg_part, value, aux)
@@ -156,7 +161,7 @@ def _by_unit(traced: Traced) -> dict[Unit, list[int]]:
 
 def _ones(outputs: list[Any], chosen: list[int]) -> list[Any]:
     """Cotangents of one for the chosen outputs, of zero for the others."""
-    return [jnp.full(np.shape(out), i in chosen, dtype_of(out)) for i, out in enumerate(outputs)]
+    return [filled(i in chosen, out) for i, out in enumerate(outputs)]
 
 
 def grad(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,8 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
+from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text, as_int, is_arraylike
 from unitjac._units.quantity import (
+    Stripped,
     Unit,
     attach,
     is_dimensionless,
@@ -34,6 +36,16 @@ from unitjac._units.quantity import (
     unit_text,
 )
 
+from ._dtypes import joined_along
+from ._names import (
+    Name,
+    beginning_with,
+    differing,
+    labels_of,
+    name_of_path,
+    order_by_name,
+)
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -46,7 +58,9 @@ class Axis:
     treedef: Any
     shapes: tuple[tuple[int, ...], ...]
     units: tuple[Unit | None, ...]
-    labels: tuple[str, ...]
+    names: tuple[Name, ...]
+    # the names within the tree, of which treedef knows; a part has longer ones, those of the whole
+    keys: tuple[Name, ...] = field(compare=False)
 
     @classmethod
     def of(cls, tree: Any) -> Axis:
@@ -54,26 +68,29 @@ class Axis:
         if isinstance(tree, Axis):
             return tree
         stripped = strip(tree)
-        for magnitude, path in zip(stripped.magnitudes, stripped.paths, strict=True):
+        paths = stripped.paths
+        for magnitude, path in zip(stripped.magnitudes, paths, strict=True):
             if not is_arraylike(magnitude):
                 raise TypeError(
                     f"leaf {jax.tree_util.keystr(path) or 'of the tree'} must be an array, a "
                     f"number or a quantity, got {array_text(magnitude)}."
                 )
-        return cls(
-            stripped.treedef,
-            tuple(np.shape(m) for m in stripped.magnitudes),
-            stripped.units,
-            tuple(map(_label, stripped.paths)),
-        )
+        names = tuple(map(name_of_path, paths))
+        shapes = tuple(np.shape(m) for m in stripped.magnitudes)
+        return cls(stripped.treedef, shapes, stripped.units, names, names)
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.treedef, self.shapes, self.units, self.labels))
+        return hash((self.treedef, self.shapes, self.units, self.names))
 
     def __hash__(self) -> int:
         # kept, since every call of a compiled function asks for it
         return self._hash
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """What each leaf is called: ``p/g``; ``['p']['g']`` where two would read alike."""
+        return labels_of(self.names)
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -124,13 +141,9 @@ class Axis:
             If the tree, a shape or a dimension is another one; the leaf is named.
         """
         given = strip(tree)
-        if given.treedef != self.treedef:
-            raise ValueError(
-                f"{what} must have the tree {self.treedef}, got {given.treedef}. Give one array, "
-                "number or quantity for each leaf."
-            )
         parts: list[jax.Array] = []
-        for k, (magnitude, unit) in enumerate(zip(given.magnitudes, given.units, strict=True)):
+        for k, at in enumerate(self._places_in(given, what)):
+            magnitude, unit = given.magnitudes[at], given.units[at]
             where = f"{what}, leaf {self.labels[k] or '(the only one)'},"
             if np.shape(magnitude) != self.shapes[k]:
                 raise ValueError(
@@ -141,9 +154,24 @@ class Axis:
                     f"{where} is in {unit_text(unit)}, but must be in {unit_text(self.units[k])} "
                     "or another unit of its dimension."
                 )
-            entries = inexact(jnp.ravel(magnitude))
+            entries = inexact(jnp.ravel(gathered(magnitude)))
             parts.append(rescale(entries, unit_ratio(unit, self.units[k])))
-        return jnp.concatenate(parts) if parts else jnp.zeros((0,))
+        return joined_along(0, parts) if parts else jnp.zeros((0,))
+
+    def _places_in(self, given: Stripped, what: str) -> Sequence[int]:
+        """Where each leaf stands in a tree: in the same one, or in another with the same names."""
+        if given.treedef == self.treedef:
+            return range(len(self.units))
+        names = tuple(map(name_of_path, given.paths))
+        order = None
+        if names != ((),):  # without a tree there is no name
+            order = order_by_name(self.keys, names) or order_by_name(self.names, names)
+        if order is None:
+            raise ValueError(
+                f"{what} must have the tree {self.treedef}, got {given.treedef}. Give one array, "
+                "number or quantity for each leaf."
+            )
+        return order
 
     def tree(self, vector: Any) -> Any:
         """The tree that a vector in this axis' units stands for; further axes stay at the end."""
@@ -157,7 +185,7 @@ class Axis:
     def cut(self, array: Any, axis: int = 0) -> list[Any]:
         """One axis of ``array`` in pieces of the leaves' sizes."""
         # one split for all, since eager slices are slow
-        return jnp.split(array, self.offsets[1:-1], axis=axis) if self.units else []
+        return jnp.split(gathered(array), self.offsets[1:-1], axis=axis) if self.units else []
 
     def with_units(self, units: Sequence[Unit | None]) -> Axis:
         """The same leaves in other units."""
@@ -182,11 +210,21 @@ class Axis:
 
         A unit is a unit, its text, or a quantity that has it; None or a plain number for none.
         """
-        leaves = (
-            list(units.units)
-            if isinstance(units, Axis)
-            else jax.tree.leaves(units, is_leaf=_is_unit)
-        )
+        if isinstance(units, Axis):
+            leaves, names = list(units.units), units.names
+        else:
+            found = _typed.flatten_with_path(units, is_leaf=_is_unit)[0]
+            leaves = [leaf for _, leaf in found]
+            names = tuple(name_of_path(path) for path, _ in found)
+        if names not in (((),), _list_keys(len(names))):  # units in a list are in our order
+            order = order_by_name(self.keys, names) or order_by_name(self.names, names)
+            if order is None:
+                mine, theirs = differing(self.labels, labels_of(names))
+                raise ValueError(
+                    f"there are the leaves {mine}, got units for {theirs}. Give one for each leaf, "
+                    "by its name or in a list, or a single one for all."
+                )
+            leaves = [leaves[k] for k in order]
         if len(leaves) == 1:
             leaves *= len(self.units)
         if len(leaves) != len(self.units):
@@ -196,9 +234,57 @@ class Axis:
             )
         return self.with_units(list(map(_as_unit, leaves)))
 
+    def order_of(self, other: Axis, what: str, that: str) -> list[int]:
+        """For each leaf here the number of the leaf of ``other`` that has its name.
+
+        A part of an axis goes by the names that it had in the whole, and by those of its own
+        tree. One array without a tree has no name, and belongs to any single leaf.
+
+        Parameters
+        ----------
+        what, that : str
+            What this axis and the other are called in messages.
+
+        Raises
+        ------
+        ValueError
+            If names or shapes differ.
+        """
+        order = self._order_of(other)
+        if order is None:
+            mine, theirs = differing(self.labels, other.labels)
+            raise ValueError(
+                f"{what} are {mine}, {that} are {theirs}: leaves are paired by their names, and "
+                "these differ. Give both the same keys; UnitMatrix(A.array, rows=tree, cols=tree) "
+                "gives a matrix other ones."
+            )
+        for k, at in enumerate(order):
+            if self.shapes[k] != other.shapes[at]:
+                raise ValueError(
+                    f"{what} and {that} have one shape for each leaf, but leaf "
+                    f"{self.labels[k] or '(the only one)'} has {self.shapes[k]} in the first and "
+                    f"{other.shapes[at]} in the second."
+                )
+        return order
+
+    def _order_of(self, other: Axis) -> list[int] | None:
+        one, two = self.names, other.names
+        if len(one) == len(two) == 1 and () in (one[0], two[0]):
+            return [0]
+        order = order_by_name(one, two)
+        if order is None and other.names == other.keys and not self.is_leaf:
+            order = order_by_name(self.keys, two)
+        if order is None and self.names == self.keys and not other.is_leaf:
+            order = order_by_name(one, other.keys)
+        return order
+
+    def positions(self, leaves: Sequence[int]) -> np.ndarray:
+        """The numbers of the entries of some leaves."""
+        return np.array([n for k in leaves for n in range(*self.offsets[k : k + 2])], int)
+
     def lies_like(self, other: Axis) -> bool:
-        """Whether both have the same leaves, whatever their units."""
-        return self.shapes == other.shapes
+        """Whether both have leaves of the same names and shapes in the same order."""
+        return self.shapes == other.shapes and self._order_of(other) == list(range(len(self.units)))
 
     def factors(self, units: Sequence[Unit | None]) -> np.ndarray:
         """What each entry is multiplied by to be in ``units`` (leaf by leaf, same dimensions)."""
@@ -238,26 +324,31 @@ class Axis:
         return self._take_entry(index, name)
 
     def _take_keys(self, keys: tuple[Any, ...], name: str) -> tuple[Axis, np.ndarray]:
-        wanted = "/".join(map(str, keys))
-        found = [k for k, own in enumerate(self.labels) if f"{own}/".startswith(f"{wanted}/")]
+        depth, found = beginning_with(tuple(map(str, keys)), self.names)
         if not found:
             raise KeyError(
-                f"there is no {name} leaf {wanted!r}; there are {', '.join(self.labels)}."
+                f"there is no {name} leaf {'/'.join(map(str, keys))!r}; there are "
+                f"{', '.join(self.labels)}."
             )
+        names = tuple(self.names[k] for k in found)
+        outside = len(names[0]) - len(self.keys[found[0]])
+        if outside >= 0 and all(self.names[k][outside:] == self.keys[k] for k in found):
+            treedef = self._subtree(found[0], depth - outside)
+            inner = tuple(self.keys[k][max(depth - outside, 0) :] for k in found)
+        else:  # entries that were taken one by one stand in a list, whatever their names
+            treedef = _typed.structure([0] * len(found) if len(found) > 1 else 0)
+            inner = _list_keys(len(found)) if len(found) > 1 else ((),)
         part = Axis(
-            self._subtree(found[0], len(wanted)),
+            treedef,
             tuple(self.shapes[k] for k in found),
             tuple(self.units[k] for k in found),
-            tuple(self.labels[k] for k in found),
+            names,
+            inner,
         )
-        return part, np.arange(self.offsets[found[0]], self.offsets[found[-1] + 1])
+        return part, self.positions(found)
 
-    def _subtree(self, leaf: int, length: int) -> Any:
-        """The tree below the first ``length`` characters of a leaf's label."""
-        numbered = self.treedef.unflatten(range(len(self.units)))
-        path, _ = _typed.flatten_with_path(numbered)[0][leaf]
-        below = self.labels[leaf][length + 1 :]
-        depth = next(k for k in range(len(path), -1, -1) if _label(path[k:]) == below)
+    def _subtree(self, leaf: int, depth: int) -> Any:
+        """The tree around a leaf, ``depth`` keys inside of the whole."""
         tree = self.treedef
         for _ in range(depth):
             for child in tree.children():
@@ -279,8 +370,13 @@ class Axis:
                 f"{name} index {position} is out of range: there are {self.size} {name}s."
             )
         position %= self.size
-        unit, label = self.entry_units[position], self.entry_labels[position]
-        part = Axis(jax.tree.structure(0), ((),), (unit,), (label,))
+        leaf = int(np.searchsorted(self.offsets, position, side="right")) - 1
+        own, shape = self.names[leaf], self.shapes[leaf]
+        if shape:
+            within = np.unravel_index(position - self.offsets[leaf], shape)
+            last = own[-1] if own else ""
+            own = (*own[:-1], f"{last}[{', '.join(map(str, within))}]")
+        part = Axis(jax.tree.structure(0), ((),), (self.units[leaf],), (own,), ((),))
         return part, np.array([position])
 
     def _take_positions(self, positions: np.ndarray) -> tuple[Axis, np.ndarray]:
@@ -290,7 +386,8 @@ class Axis:
             jax.tree.structure([0] * len(runs)),
             tuple((count,) for _, count in runs),
             tuple(self.units[k] for k, _ in runs),
-            tuple(self.labels[k] for k, _ in runs),
+            tuple(self.names[k] for k, _ in runs),
+            _list_keys(len(runs)),
         )
         return part, positions
 
@@ -332,8 +429,8 @@ def _runs(leaves: np.ndarray) -> Iterator[tuple[int, int]]:
             start = k
 
 
-def _label(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")
+def _list_keys(count: int) -> tuple[Name, ...]:
+    return tuple((str(k),) for k in range(count))
 
 
 def _is_unit(leaf: Any) -> bool:

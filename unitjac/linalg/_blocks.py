@@ -6,13 +6,17 @@ the class, algebra.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from unitjac import _typed
+from unitjac._engine.seeds import gathered
 from unitjac._errors import dtype_of
+from unitjac._transforms.arguments import Selection
 from unitjac._units.quantity import (
     Unit,
     attach_block,
@@ -24,10 +28,19 @@ from unitjac._units.quantity import (
 )
 
 from ._axis import Axis, inexact
+from ._dtypes import joined_along
 
 
-def joined(blocks: Any, rows: Axis, cols: Axis) -> jax.Array:
-    """The blocks as one array, in the units of the axes.
+class Part(NamedTuple):
+    """The blocks of one input, and what they and the tree of that input are called in messages."""
+
+    blocks: Any
+    treedef: Any
+    what: str = "blocks"
+
+
+def joined(parts: Sequence[Part], rows: Axis, cols: Axis) -> jax.Array:
+    """The blocks of all inputs as one array, in the units of the axes.
 
     Raises
     ------
@@ -36,21 +49,59 @@ def joined(blocks: Any, rows: Axis, cols: Axis) -> jax.Array:
     TypeError
         If a block is of dtype ``float0``.
     """
-    given = strip(blocks)
-    nested = rows.treedef.compose(cols.treedef)
-    if given.treedef != nested:
-        raise ValueError(
-            f"blocks must have the tree {nested}, outputs outside and inputs inside, got "
-            f"{given.treedef}."
-        )
-    leaves = iter(zip(given.magnitudes, given.units, strict=True))
-    lines = [
-        [_entries(*next(leaves), rows, i, cols, j) for j in range(len(cols.units))]
-        for i in range(len(rows.units))
-    ]
+    inputs = [_by_rows(part, rows) for part in parts]
+    lines: list[list[Any]] = []
+    for i in range(len(rows.units)):
+        line = [leaf for by_rows in inputs for leaf in by_rows[i]]
+        lines.append([_entries(*leaf, rows, i, cols, j) for j, leaf in enumerate(line)])
     if not rows.size or not cols.size:
         return jnp.zeros((rows.size, cols.size))
-    return jnp.concatenate([jnp.concatenate(line, axis=1) for line in lines], axis=0)
+    return joined_along(0, [joined_along(1, line) for line in lines])
+
+
+def parts_of(blocks: Any, inputs: Any, selection: Selection) -> list[Part]:
+    """The blocks by states, one part for each, and those by arguments, as the transforms give them.
+
+    Raises
+    ------
+    ValueError
+        If the blocks are not nested so.
+    """
+    by_states = blocks
+    parts: list[Part] = []
+    if selection.argnums is not None:
+        if not (_typed.is_a(blocks, tuple) and len(blocks) == 2):
+            raise ValueError(
+                "with grad_states and like_inputs blocks must be the pair (by_states, by_arguments)"
+                f", as jacrev gives it, got {strip(blocks).treedef}."
+            )
+        by_states, by_arguments = blocks
+        parts = [Part(by_arguments, strip(inputs).treedef, "the blocks by arguments")]
+    try:
+        found = selection.state_tree.flatten_up_to(by_states)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"the blocks by states must have grad_states outside, {selection.state_tree}, got "
+            f"{strip(by_states).treedef}."
+        ) from error
+    of_states = [
+        Part(part, strip(state.value).treedef, f"the blocks of {label}")
+        for part, (state, label) in zip(found, selection.labelled_states, strict=True)
+    ]
+    return of_states + parts
+
+
+def _by_rows(part: Part, rows: Axis) -> list[list[tuple[Any, Unit | None]]]:
+    """Magnitude and unit of each block of one input, in a list for each leaf of the outputs."""
+    given, nested = strip(part.blocks), rows.treedef.compose(part.treedef)
+    if given.treedef != nested:
+        raise ValueError(
+            f"{part.what} must have the tree {nested}, outputs outside and inputs inside, got "
+            f"{given.treedef}. Blocks by states, which stand outside, want grad_states=states."
+        )
+    leaves = list(zip(given.magnitudes, given.units, strict=True))
+    n = part.treedef.num_leaves
+    return [leaves[i * n : (i + 1) * n] for i in range(len(rows.units))]
 
 
 def cut(array: Any, rows: Axis, cols: Axis) -> Any:
@@ -82,5 +133,5 @@ def _entries(magnitude: Any, unit: Unit | None, rows: Axis, i: int, cols: Axis, 
             f"{where} is in {unit_text(unit)}, but its output over its input is in "
             f"{unit_text(want)}."
         )
-    entries = inexact(jnp.reshape(magnitude, (rows.sizes[i], cols.sizes[j])))
+    entries = inexact(jnp.reshape(gathered(magnitude), (rows.sizes[i], cols.sizes[j])))
     return rescale(entries, unit_ratio(unit, want))

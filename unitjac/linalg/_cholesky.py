@@ -13,6 +13,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import jax.scipy.linalg
+import numpy as np
 
 from unitjac import _typed
 
@@ -51,22 +52,24 @@ def cholesky(matrix: UnitMatrix) -> UnitMatrix:
     >>> L["E", "E"]
     Quantity(3., "mV")
     """
-    array, root, _ = mirrored(matrix)
+    array, root, *_ = mirrored(matrix)
     lower, d = _factor(array)
     return UnitMatrix(lower * d[:, None], root, root.with_units([None] * len(root.units)))
 
 
 def solve_symmetric(matrix: UnitMatrix, right: Any) -> Any:
     """The magnitudes of the solution, for a right side in the units of the rows."""
-    array, _, factors = mirrored(matrix)
+    array, _, factors, columns = mirrored(matrix)
     lower, d = _factor(array)
     by_rows = (-1, *[1] * (right.ndim - 1))
-    found = jax.scipy.linalg.cho_solve((lower, True), right / d.reshape(by_rows))
-    return found * (jnp.asarray(factors, d.dtype) / d).reshape(by_rows)
+    d = d.reshape(by_rows)
+    found = jax.scipy.linalg.cho_solve((lower, True), right / d)
+    found = found * (jnp.asarray(factors, d.dtype).reshape(by_rows) / d)
+    return found if columns is None else found[np.argsort(columns)]
 
 
 def _factor(array: Any) -> tuple[Any, Any]:
     """The factor of the matrix with a diagonal of ones, and the roots of the diagonal it had."""
     array = dense(array)
     d = jnp.sqrt(diagonal(array))
-    return _typed.cholesky(array / d / d[:, None]), d
+    return _typed.cholesky(array / d[None, :] / d[:, None]), d

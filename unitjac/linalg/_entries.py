@@ -13,10 +13,11 @@ import numpy as np
 from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
+from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text
-from unitjac._units.quantity import real_dtype
 
 from ._axis import inexact
+from ._dtypes import wide
 
 
 def as_entries(array: Any) -> Any:
@@ -35,7 +36,7 @@ def as_entries(array: Any) -> Any:
                 "dimensions. For a batch write jax.vmap around the function that makes the matrix."
             )
         return with_data(array, inexact(array.data))
-    array = inexact(array)
+    array = gathered(inexact(array))
     if array.ndim != 2:
         raise ValueError(
             f"an array of two dimensions was expected, got {array_text(array)}. For a batch write "
@@ -65,12 +66,11 @@ def scaled(array: Any, up: Any, down: Any) -> Any:
         return array
     dtype = array.dtype
     # 16 bits hold few of the scales of units, and 32 bits all but the product of two
-    wide = jnp.promote_types(dtype, jnp.float32)
-    up, down = (jnp.asarray(factor, real_dtype(wide)) for factor in (up, down))
+    up, down = (jnp.asarray(factor, wide(dtype)) for factor in (up, down))
     if isinstance(array, BCOO):
         factor = up[array.indices[..., 0]] * down[array.indices[..., 1]]
-        return with_data(array, (array.data * factor).astype(dtype))
-    return (array * (up[:, None] * down)).astype(dtype)
+        return with_data(array, (array.data.astype(wide(dtype)) * factor).astype(dtype))
+    return (array.astype(wide(dtype)) * (up[:, None] * down[None, :])).astype(dtype)
 
 
 def diagonal(array: Any) -> jax.Array:
@@ -88,6 +88,16 @@ def part(array: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
         # what a BCOO loses here stays an entry outside of its shape, neither sorted nor unique
         return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return dense(array)[np.ix_(rows, columns)]
+
+
+def reordered(array: Any, positions: np.ndarray, axis: int) -> Any:
+    """The rows or the columns in the order of ``positions``, each of them once."""
+    if not isinstance(array, BCOO):
+        return jnp.take(array, positions, axis=axis)
+    # one place more, since entries that a BCOO leaves unused lie outside of its shape
+    places = jnp.append(np.argsort(positions), len(positions)).astype(array.indices.dtype)
+    moved = array.indices.at[..., axis].set(places[array.indices[..., axis]])
+    return BCOO((array.data, moved), shape=array.shape, unique_indices=array.unique_indices)
 
 
 def _without_gaps(positions: np.ndarray) -> bool:

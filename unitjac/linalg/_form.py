@@ -24,7 +24,7 @@ from unitjac._units.quantity import (
 )
 
 from ._axis import Axis, common_unit, odd_one
-from ._entries import scaled
+from ._entries import reordered, scaled
 from ._show import entry_unit_text
 
 
@@ -51,29 +51,62 @@ class Mirrored(NamedTuple):
     """A symmetric matrix in units in which its numbers are symmetric too.
 
     Entry (i, j) of ``array`` is in ``root`` unit i times ``root`` unit j. The numbers are those of
-    the matrix with its columns multiplied by ``factors``.
+    the matrix with its columns multiplied by ``factors``. Where columns stood in another order than
+    rows, ``columns`` says where each went.
     """
 
     array: Any
     root: Axis
     factors: np.ndarray
+    columns: np.ndarray | None = None
 
 
-def rewritten(matrix: Written, rows: Axis, cols: Axis) -> Any:
-    """The magnitudes that ``matrix`` has where rows and columns are in other units.
+class Line(NamedTuple):
+    """Rows or columns in the order of another axis, in the units that they have."""
+
+    array: Any
+    axis: Axis
+    order: list[int]
+
+
+def in_order(array: Any, own: Axis, like: Axis, axis: int, what: str, that: str) -> Line:
+    """``array`` with its rows (axis 0) or columns (axis 1), which are ``own``, in ``like``'s order.
+
+    Parameters
+    ----------
+    what, that : str
+        What the two axes are called in messages.
 
     Raises
     ------
     ValueError
-        If a block has another shape or dimension.
+        If their leaves have other names or shapes.
     """
-    if not (matrix.rows.lies_like(rows) and matrix.cols.lies_like(cols)):
-        raise ValueError(
-            f"the matrices have other leaves: {matrix.rows.shapes} by {matrix.cols.shapes}, and "
-            f"{rows.shapes} by {cols.shapes}."
-        )
-    up = [unit_ratio(mine, new) for mine, new in zip(matrix.rows.units, rows.units, strict=True)]
-    down = [unit_ratio(mine, new) for mine, new in zip(matrix.cols.units, cols.units, strict=True)]
+    order = like.order_of(own, that, what)
+    if order != list(range(len(order))):
+        array = reordered(array, own.positions(order), axis)
+    return Line(array, like.with_units([own.units[k] for k in order]), order)
+
+
+def rewritten(
+    matrix: Written,
+    rows: Axis,
+    cols: Axis,
+    what: str = "the second matrix",
+    row_name: str = "the first matrix's rows",
+    column_name: str = "the first matrix's columns",
+) -> Any:
+    """The magnitudes that ``matrix`` has where rows and columns are in other units or order.
+
+    Raises
+    ------
+    ValueError
+        If leaves have other names, or a block has another shape or dimension.
+    """
+    array, own_rows, _ = in_order(matrix.array, matrix.rows, rows, 0, f"{what}'s rows", row_name)
+    array, own_cols, _ = in_order(array, matrix.cols, cols, 1, f"{what}'s columns", column_name)
+    up = [unit_ratio(mine, new) for mine, new in zip(own_rows.units, rows.units, strict=True)]
+    down = [unit_ratio(mine, new) for mine, new in zip(own_cols.units, cols.units, strict=True)]
     if up and down:
         # all of them are the common unit of rows and columns, which changes no entry
         first_column, first_row = (
@@ -84,12 +117,12 @@ def rewritten(matrix: Written, rows: Axis, cols: Axis) -> Any:
             if not same_dimension(up[i], down[j]):
                 raise ValueError(
                     f"block ({rows.labels[i]}, {cols.labels[j]}) is in "
-                    f"{entry_unit_text(matrix.rows, i, matrix.cols, j)}, expected "
+                    f"{entry_unit_text(own_rows, i, own_cols, j)}, expected "
                     f"{entry_unit_text(rows, i, cols, j)} or another unit of its dimension."
                 )
     common = common_unit([*up, *down])
     ups, downs = ([unit_ratio(unit, common).magnitude for unit in side] for side in (up, down))
-    return scaled(matrix.array, rows.spread(ups), 1 / cols.spread(downs))
+    return scaled(array, rows.spread(ups), 1 / cols.spread(downs))
 
 
 def mirrored(matrix: Written) -> Mirrored:
@@ -100,12 +133,9 @@ def mirrored(matrix: Written) -> Mirrored:
     ValueError
         If rows and columns have other leaves, or the units do not mirror.
     """
-    rows, cols = matrix.rows, matrix.cols
-    if not rows.lies_like(cols):
-        raise ValueError(
-            f"a symmetric matrix has rows and columns with the same leaves, got {rows.shapes} and "
-            f"{cols.shapes}."
-        )
+    rows = matrix.rows
+    names = "its columns", "a symmetric matrix's rows"
+    array, cols, order = in_order(matrix.array, matrix.cols, rows, 1, *names)
     # entry (i, j) has the unit of (j, i) where row unit times column unit is one for all leaves
     products = [unit_product(r, c) for r, c in zip(rows.units, cols.units, strict=True)]
     k = odd_one(products)
@@ -119,10 +149,19 @@ def mirrored(matrix: Written) -> Mirrored:
     common = common_unit(products)
     factors = cols.spread([unit_ratio(common, product).magnitude for product in products])
     root = rows if common is None else rows.times(power(common, -0.5))
-    return Mirrored(scaled(matrix.array, np.ones(rows.size), factors), root, factors)
+    columns = None if order == list(range(len(order))) else matrix.cols.positions(order)
+    return Mirrored(scaled(array, np.ones(rows.size), factors), root, factors, columns)
 
 
-def diagonal_unit(matrix: Written, what: str) -> Unit:
+class OneUnit(NamedTuple):
+    """A matrix with its rows in the order of its columns, and the one unit of its diagonal."""
+
+    array: Any
+    rows: Axis
+    unit: Unit
+
+
+def one_unit(matrix: Written, what: str) -> OneUnit:
     """The one unit that row unit over column unit is for all leaves, as simple as one has it.
 
     Where V is written in volts and its rate in mV/ms, that of the gates still is 1/ms.
@@ -132,12 +171,9 @@ def diagonal_unit(matrix: Written, what: str) -> Unit:
     ValueError
         If rows and columns have other leaves, or the units differ.
     """
-    rows, cols = matrix.rows, matrix.cols
-    if not rows.lies_like(cols):
-        raise ValueError(
-            f"{what} wants rows and columns with the same leaves, got {rows.shapes} and "
-            f"{cols.shapes}."
-        )
+    cols = matrix.cols
+    names = "its rows", f"{what}: the matrix's columns"
+    array, rows, _ = in_order(matrix.array, matrix.rows, cols, 0, *names)
     ratios = [unit_ratio(r, c) for r, c in zip(rows.units, cols.units, strict=True)]
     k = odd_one(ratios)
     if k is not None:
@@ -148,7 +184,7 @@ def diagonal_unit(matrix: Written, what: str) -> Unit:
             "A.scaled(rows=typical_outputs, cols=typical_inputs)."
         )
     simple = (ratio for ratio in ratios if "*" not in unit_text(ratio))
-    return next(simple, ratios[0]) if ratios else UNITLESS
+    return OneUnit(array, rows, next(simple, ratios[0]) if ratios else UNITLESS)
 
 
 def check_square(matrix: Written, what: str) -> None:

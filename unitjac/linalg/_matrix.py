@@ -21,6 +21,7 @@ from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
 from unitjac._errors import array_text, is_arraylike
+from unitjac._transforms.arguments import select
 from unitjac._units.quantity import (
     Unit,
     attach_block,
@@ -34,14 +35,17 @@ from unitjac._units.quantity import (
 )
 
 from ._axis import Axis, common_unit, inexact, odd_one, product
-from ._blocks import cut, joined
+from ._blocks import Part, cut, joined, parts_of
+from ._dtypes import together
 from ._entries import as_entries, dense, diagonal, part, scaled
-from ._form import mirrored, rewritten
+from ._form import in_order, mirrored, rewritten
+from ._inherited import Absent, Hiding, shown
 from ._show import as_frame, as_html, as_text
 
 
 @jax.tree_util.register_pytree_node_class
-class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to no other class
+# a quantity hands ``q * A`` to such an A, to no other class
+class UnitMatrix(SparseMatrix, metaclass=Hiding):
     """A matrix of derivatives: entry (i, j) is in row unit i over column unit j.
 
     Parameters
@@ -88,6 +92,15 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
     # Python would else count J[0], J[1], ..., which are no parts of a matrix
     __iter__ = None
 
+    # what the base class has and cannot do
+    sum: Any = Absent("A.scaled(rows=typical_outputs, cols=typical_inputs).sum()")
+    transpose: Any = Absent("A.T")
+    with_data: Any = Absent("UnitMatrix(array, A.rows, A.cols)")
+    yw_to_w: Any = Absent("A.dense for the magnitudes")
+
+    def __dir__(self) -> list[str]:
+        return shown(type(self), super().__dir__())
+
     def __init__(self, array: Any, rows: Any, cols: Any):
         self.rows: Axis = Axis.of(rows)
         self.cols: Axis = Axis.of(cols)
@@ -115,25 +128,44 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         return matrix
 
     @classmethod
-    def from_blocks(cls, blocks: Any, like_outputs: Any, like_inputs: Any) -> UnitMatrix:
+    def from_blocks(
+        cls, blocks: Any, like_outputs: Any, like_inputs: Any = None, *, grad_states: Any = None
+    ) -> UnitMatrix:
         """The matrix of a tree of blocks, as :func:`unitjac.jacrev` gives it.
 
         Parameters
         ----------
         blocks : pytree
-            The tree of the outputs outside, the tree of the inputs inside.
+            By arguments ``J[output][input]``: the tree of the outputs outside, that of the inputs
+            inside. By states ``J[state][output]``: ``grad_states`` outside, then the outputs, then
+            the state's value. By both the pair of these.
         like_outputs, like_inputs : pytree
             Trees with the shapes and units of the outputs and of the inputs.
+        grad_states : State, or list, tuple or dict of State, optional
+            As it was given to the transform. The columns are the values that they have now; with
+            ``like_inputs`` the pair of states and arguments, as in :func:`jacobian_matrix`.
 
         Raises
         ------
         ValueError
-            If a block has another tree, shape or dimension than the two trees say.
+            If a block has another tree, shape or dimension than the trees say.
         TypeError
-            If a block is of dtype ``float0``, as blocks by whole numbers are.
+            If a block is of dtype ``float0``, as blocks by whole numbers are, or neither
+            ``like_inputs`` nor ``grad_states`` is given.
         """
-        rows, cols = Axis.of(like_outputs), Axis.of(like_inputs)
-        return cls(joined(blocks, rows, cols), rows, cols)
+        rows = Axis.of(like_outputs)
+        if grad_states is None:
+            if like_inputs is None:
+                raise TypeError(
+                    "from_blocks wants a tree like the inputs, or grad_states. Write "
+                    "UnitMatrix.from_blocks(blocks, outputs, inputs)."
+                )
+            cols = Axis.of(like_inputs)
+            return cls(joined([Part(blocks, cols.treedef)], rows, cols), rows, cols)
+        selection = select(grad_states, None if like_inputs is None else 0)
+        values = selection.state_tree.unflatten([state.value for state in selection.states])
+        cols = Axis.of(selection.pair(values, like_inputs))
+        return cls(joined(parts_of(blocks, like_inputs, selection), rows, cols), rows, cols)
 
     def blocks(self) -> Any:
         """The tree of blocks: outputs outside, inputs inside, a unit on each."""
@@ -165,7 +197,7 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
             rows.times(unit_ratio(None, unit)).vector(column, f"column {j}")
             for j, (column, unit) in enumerate(zip(columns, units, strict=True))
         ]
-        return cls(jnp.stack(vectors, axis=1), rows, cols)
+        return cls(jnp.stack(together(*vectors), axis=1), rows, cols)
 
     @classmethod
     def diag(cls, entries: Any, like_inputs: Any = None) -> UnitMatrix:
@@ -182,12 +214,9 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         axis = Axis.of(entries)
         cols = axis.with_units([None] * len(axis.units))
         if like_inputs is not None:
-            cols = Axis.of(like_inputs)
-            if not cols.lies_like(axis):
-                raise ValueError(
-                    f"like_inputs must have the leaves of the entries, of shapes {axis.shapes}, "
-                    f"got {cols.shapes}."
-                )
+            like = Axis.of(like_inputs)
+            order = axis.order_of(like, "the entries", "like_inputs")
+            cols = axis.with_units([like.units[k] for k in order])
         pairs = zip(axis.units, cols.units, strict=True)
         rows = axis.with_units([product(entry, col) for entry, col in pairs])
         return cls(jnp.diag(axis.vector(entries)), rows, cols)
@@ -287,7 +316,7 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         ValueError
             If the units do not mirror, as those of a covariance do.
         """
-        array, root, _ = mirrored(self)
+        array, root, *_ = mirrored(self)
         return root.tree(jnp.sqrt(diagonal(array)))
 
     def correlation(self) -> UnitMatrix:
@@ -300,10 +329,10 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         ValueError
             If the units do not mirror, as those of a covariance do.
         """
-        array, root, _ = mirrored(self)
+        array, root, *_ = mirrored(self)
         std = jnp.sqrt(diagonal(array))
         plain = root.with_units([None] * len(root.units))
-        return UnitMatrix(dense(array) / std / std[:, None], plain, plain)
+        return UnitMatrix(dense(array) / std[None, :] / std[:, None], plain, plain)
 
     def __getitem__(self, index: Any) -> Any:
         """A block by two keys, a part by slices and the like.
@@ -338,10 +367,23 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         """The product with another matrix, or with a tree in the columns' dimensions."""
         if isinstance(other, UnitMatrix):
             return _product(self, other)
-        return self.rows.tree(self.array @ self.cols.vector(other))
+        array, vector = together(self.array, self.cols.vector(other))
+        return self.rows.tree(array @ vector)
 
     def __rmatmul__(self, other: Any) -> Any:
         raise TypeError("a tree stands on the right of a matrix, A @ x. For x A write A.T @ x.")
+
+    def _not_defined(self, other: Any) -> Any:
+        return NotImplemented
+
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _not_defined
+
+    def __abs__(self) -> UnitMatrix:
+        """The absolute value of each entry. A BCOO is made dense."""
+        return UnitMatrix(abs(self.dense), self.rows, self.cols)
+
+    def __pos__(self) -> UnitMatrix:
+        return self
 
     def __neg__(self) -> UnitMatrix:
         return UnitMatrix(-self.array, self.rows, self.cols)
@@ -350,8 +392,8 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
         """The sum with a matrix whose entries have the same dimensions."""
         if not isinstance(other, UnitMatrix):
             raise TypeError(f"only a UnitMatrix adds to a UnitMatrix, got {array_text(other)}.")
-        other_array = rewritten(other, self.rows, self.cols)
-        return UnitMatrix(self.array + other_array, self.rows, self.cols)
+        one, two = together(self.array, rewritten(other, self.rows, self.cols))
+        return UnitMatrix(one + two, self.rows, self.cols)
 
     def __radd__(self, other: Any) -> UnitMatrix:
         return self + other
@@ -385,7 +427,8 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
     def _times(self, magnitude: Any, unit: Unit | None) -> UnitMatrix:
         if is_dimensionless(unit):
             magnitude, unit = rescale(magnitude, unit_product(unit, None)), None
-        return UnitMatrix(self.array * magnitude, self.rows.times(unit), self.cols)
+        array, magnitude = together(self.array, magnitude)
+        return UnitMatrix(array * magnitude, self.rows.times(unit), self.cols)
 
     def __repr__(self) -> str:
         return as_text(self._array, self.rows, self.cols)
@@ -405,12 +448,9 @@ class UnitMatrix(SparseMatrix):  # a quantity hands ``q * A`` to such an A, to n
 
 
 def _product(left: UnitMatrix, right: UnitMatrix) -> UnitMatrix:
-    inner, outer = left.cols, right.rows
-    if not inner.lies_like(outer):
-        raise ValueError(
-            f"the left matrix has columns of shapes {inner.shapes} ({', '.join(inner.labels)}), "
-            f"the right one rows of shapes {outer.shapes} ({', '.join(outer.labels)})."
-        )
+    inner = left.cols
+    names = "the right matrix's rows", "the left matrix's columns"
+    right_array, outer, _ = in_order(right.array, right.rows, inner, 0, *names)
     ratios = [unit_ratio(r, c) for r, c in zip(outer.units, inner.units, strict=True)]
     k = odd_one(ratios)
     if k is not None:
@@ -428,8 +468,8 @@ def _product(left: UnitMatrix, right: UnitMatrix) -> UnitMatrix:
         )
     common = common_unit(ratios)
     up = outer.spread([unit_ratio(ratio, common).magnitude for ratio in ratios])
-    array = left.array @ scaled(right.array, up, np.ones(right.cols.size))
-    return UnitMatrix(array, left.rows.times(common), right.cols)
+    one, two = together(left.array, scaled(right_array, up, np.ones(right.cols.size)))
+    return UnitMatrix(one @ two, left.rows.times(common), right.cols)
 
 
 def _scalar(factor: Any) -> tuple[Any, Unit | None]:

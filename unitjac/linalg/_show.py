@@ -30,10 +30,11 @@ _TEXTS = UnitTexts()
 
 def as_text(array: Any, rows: Axis, cols: Axis) -> str:
     """A line, and a table of blocks with labels, shapes, units and the range of values."""
-    head = f"UnitMatrix {rows.size} x {cols.size}, {array.dtype}"
+    # a tree operation may have put anything in the array's place: None, a flag, an axis of vmap
+    head = f"UnitMatrix {rows.size} x {cols.size}, {getattr(array, 'dtype', 'no array')}"
     if isinstance(array, BCOO):
         head += f", BCOO with {array.nse:,} entries"
-    if array.ndim > 2:
+    if getattr(array, "ndim", 2) > 2:
         head += f", a batch of {' x '.join(map(str, array.shape[:-2]))}"
     lines = [
         ("row", "column", "shape", "unit", "values"),
@@ -123,7 +124,8 @@ def _plain_factor(rows: Axis, i: int, cols: Axis, j: int) -> float:
 def _ranges(array: Any) -> Callable[[slice, slice, float], str]:
     """What gives the range of values of a block, times a factor, in words."""
     if not _is_known(array):
-        return lambda rows, cols, factor: "traced"
+        text = "traced" if hasattr(array, "dtype") else repr(array)
+        return lambda rows, cols, factor: text
     if not isinstance(array, BCOO):
         values = np.asarray(array)
         return lambda rows, cols, factor: _range(values[..., rows, cols], factor)

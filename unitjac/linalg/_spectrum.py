@@ -16,8 +16,8 @@ import numpy as np
 from unitjac._units.quantity import Unit, attach_block, unit_product
 
 from ._axis import Axis
-from ._entries import scaled
-from ._form import diagonal_unit
+from ._entries import dense, scaled
+from ._form import one_unit
 from ._lapack import by_lapack
 from ._matrix import UnitMatrix
 
@@ -154,7 +154,7 @@ def _refuse(name: str) -> NoReturn:
 
 def _in_base_units(matrix: UnitMatrix, what: str) -> tuple[Any, np.ndarray, Unit]:
     """The array with the columns in base units, their sizes, and the unit of the eigenvalues."""
-    unit = diagonal_unit(matrix, what)
-    up = matrix.rows.factors([unit_product(unit, col) for col in matrix.cols.units])
+    array, rows, unit = one_unit(matrix, what)
+    up = rows.factors([unit_product(unit, col) for col in matrix.cols.units])
     base = matrix.cols.spread(matrix.cols.unit_sizes)
-    return scaled(matrix.dense, up * base, 1 / base), base, unit
+    return scaled(dense(array), up * base, 1 / base), base, unit
