@@ -18,6 +18,7 @@ from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._units.quantity import Unit, unit_ratio
 
 from .arguments import check_keywords
+from .decorator import decorating
 from .inputs import Group, Inputs
 from .plan import Block
 from .traced import Traced
@@ -111,6 +112,7 @@ class HessianTransform(GradientTransform):
         return unit_ratio(unit_ratio(traced.outputs.units[i], units[j]), units[k])
 
 
+@decorating
 def hessian(
     fun: Callable[..., Any],
     grad_states: Any = None,

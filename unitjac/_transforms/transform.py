@@ -62,6 +62,7 @@ class GradientTransform(abc.ABC):
     """
 
     transform_name: str
+    usage = "(fun)(x)"  # how it is called, for messages
     offers: tuple[str, ...] = ()  # which of holomorphic and allow_int the public function has
 
     def __init__(
@@ -78,7 +79,7 @@ class GradientTransform(abc.ABC):
         holomorphic: bool = False,
         allow_int: bool = False,
     ):
-        check_function(fun, self.transform_name)
+        check_function(fun, self.transform_name, self.usage)
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.selection: Selection = select(grad_states, argnums)
