@@ -39,6 +39,7 @@ class Form:
 AWARE = {"argnums": 1, "unit_aware": True}
 SAMPLES = {"argnums": 1, "sample_args": (g, V), "pattern": jnp.ones((1, 1), bool)}
 TWICE = q(4.0, u.nS)
+SQUARED = unitjac.fwd_grad(lambda x: x, key=0)(1.0)  # what a random direction makes of a one
 FORMS = (
     Form(unitjac.jacrev, AWARE),
     Form(unitjac.jacfwd, AWARE),
@@ -46,6 +47,7 @@ FORMS = (
     Form(unitjac.grad, AWARE),
     Form(unitjac.value_and_grad, AWARE, pick=lambda found: found[1]),
     Form(unitjac.vector_grad, AWARE),
+    Form(unitjac.fwd_grad, {**AWARE, "key": 0}, pick=lambda found: found / SQUARED),
     Form(unitjac.hessian, AWARE, expected=TWICE),
     Form(jacobian_matrix, {"argnums": 1}, pick=lambda J: J[0, 0]),
     Form(hessian_matrix, {"argnums": 1}, pick=lambda H: H[0, 0], expected=TWICE),

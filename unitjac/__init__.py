@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._errors import UnitsDroppedWarning
 from ._states.state import State
 from ._transforms.check_units import check_units
+from ._transforms.forward_gradient import fwd_grad
 from ._transforms.gradient import grad, value_and_grad, vector_grad
 from ._transforms.hessian import hessian
 from ._transforms.jacobian import jacfwd, jacobian, jacrev
@@ -37,6 +38,7 @@ __all__ = [
     "UnitsDroppedWarning",
     "__version__",
     "check_units",
+    "fwd_grad",
     "grad",
     "hessian",
     "jacfwd",

@@ -19,7 +19,7 @@ import numpy as np
 from unitjac._engine.dtypes import Mode, check_output, has_tangent
 from unitjac._errors import UnitsDroppedWarning, warn_user
 from unitjac._states.remembered import Memory
-from unitjac._states.state import StateTrace, commit, raise_leak
+from unitjac._states.state import State, StateTrace, commit, raise_leak
 from unitjac._units.quantity import (
     Unit,
     attach_block,
@@ -171,7 +171,11 @@ class GradientTransform(abc.ABC):
 
     def _compile(self) -> None:
         run = self._evaluate
-        self._call = Compiled(run, self.selection.states) if self.jit else run
+        self._call = Compiled(run, self._known_states()) if self.jit else run
+
+    def _known_states(self) -> tuple[State, ...]:
+        """The states that a call uses before it runs ``fun``."""
+        return self.selection.states
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         """The function at these arguments, after the checks of what goes in."""
