@@ -610,15 +610,3 @@ def test_as_a_program_in_a_pipe(membrane_text: str) -> None:
     )
     assert done.stdout == membrane_text
     assert done.stderr == ""
-
-
-def test_the_library_does_not_import_its_program() -> None:
-    code = (
-        "import sys, unitjac\n"
-        "print([m for m in ('click', 'rich', 'jinja2', 'unitjac._cli', "
-        "'unitjac.models') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=DATA.parent.parent
-    )
-    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr

@@ -382,7 +382,7 @@ def test_pull_and_push_and_transpose_leak_no_tracer():
 
     def both(V):
         _, pull = vjp(cell.read_only, V, grad_states=cell.g, argnums=0)
-        _, push = linearize(cell.read_only, V, grad_states=cell.g)
+        _, push = linearize(cell.read_only, V, grad_states=cell.g, argnums=None)
         transpose = linear_transpose(lambda dV: dV * cell.g.value, V)
         return pull(1.0), jax.jit(push)(q(1.0, u.uS)), transpose(V)
 

@@ -313,6 +313,49 @@ def test_states_have_cotangents_and_tangents():
     assert_same(pushed, {"I": q([1.0, 0.5], u.mV / u.Mohm), "P": q(2.0, u.nA * u.mV)})
 
 
+def test_the_first_argument_is_differentiated_beside_the_states():
+    """As in brainstate: argument 0 by default, none where argnums is None or none is given."""
+    g = State(q(2.0, u.nS), name="g")
+    fun = lambda *V: g.value * V[0] if V else g.value * q(3.0, u.mV)  # noqa: E731
+    V, by_g, by_V = q(3.0, u.mV), q(3.0, u.mV), q(2.0, u.nS)
+    dg, dV = q(1.0, u.nS), q(1.0, u.mV)
+    for options, args, slopes, tangent, pushed in (
+        ({}, (V,), (by_g, by_V), (dg, dV), 5.0),
+        ({"argnums": (0,)}, (V,), (by_g, (by_V,)), (dg, (dV,)), 5.0),
+        ({"argnums": None}, (V,), by_g, dg, 3.0),
+        ({}, (), by_g, dg, 3.0),
+        ({"argnums": np.int64(0)}, (), by_g, dg, 3.0),
+    ):
+        assert_same(pull_of(fun, *args, grad_states=g, **options)(1.0), slopes)
+        push = push_of(fun, *args, grad_states=g, **options)
+        assert_same(push(tangent), q(pushed, u.pA))
+
+
+def test_a_position_that_was_named_is_not_left_out_without_a_sound():
+    g = State(q(2.0, u.nS), name="g")
+    for product in (vjp, linearize):
+        with pytest.raises(ValueError, match="argnums has 1, but the function was called with 0"):
+            product(lambda: g.value, grad_states=g, argnums=1)
+        with pytest.raises(ValueError, match=r"argnums has 0, but .* 0 positional arguments and x"):
+            product(lambda x: x, kwargs={"x": 1.0})
+    for product in (vjp, linearize, linear_transpose):
+        text = r"nothing to differentiate: argnums is None, and no grad_states are given\. Leave"
+        with pytest.raises(ValueError, match=text):
+            product(lambda x: x, 1.0, argnums=None)
+
+
+def test_states_alone_are_offered_where_an_argument_is_no_array():
+    g = State(q(2.0, u.nS), name="g")
+    with pytest.raises(
+        TypeError, match=r"argnums \(None for the states alone\), or pass it"
+    ) as got:
+        vjp(lambda kind: g.value, "leak", grad_states=g)
+    assert "got a str" in str(got.value)
+    with pytest.raises(TypeError, match=r"Name other positions in argnums, or pass it outside"):
+        vjp(lambda kind: g.value, "leak")
+    assert_same(pull_of(lambda kind: g.value, "leak", grad_states=g, argnums=None)(1.0), 1.0)
+
+
 STATE_TANGENTS = (
     Wrong(
         "no pair",

@@ -140,7 +140,7 @@ def test_plans_products_and_second_derivatives(make, k):
     second = unitjac.hessian(inner, grad_states=k, argnums=0, unit_aware=True)
     for at in (3.0, 4.0):
         x = q(at, u.mV)
-        assert_same(unitjac.vjp(inner, x, grad_states=k)[1](1.0), x)
+        assert_same(unitjac.vjp(inner, x, grad_states=k, argnums=None)[1](1.0), x)
         along = unitjac.jvp(inner, (x,), (q(0.5, u.mV),), grad_states=k, state_tangents=k.value)
         assert_same(along[1], q(2.0 * at + 1.0, u.pA))
         (_, kx), (xk, _) = second(x)

@@ -85,7 +85,131 @@ def test_gradients_as_decorators():
     assert_same(ours(x, g), other(x, g))
 
 
+def test_products_are_the_same():
+    """One cotangent or tangent, in the units that theirs want, and the same of each."""
+
+    def found(library):
+        w = brainstate.ParamState({"w": jnp.array([1.0, 2.0])})
+
+        def fun(x, y):
+            w.value = {"w": w.value["w"] * y}
+            return jnp.sum(w.value["w"] * x), x**2
+
+        args = jnp.array([3.0, 4.0]), jnp.asarray(2.0)
+        results = []
+        for options in ({"argnums": None}, {}, {"argnums": 1}, {"argnums": (0, -1)}):
+            w.value = {"w": jnp.array([1.0, 2.0])}
+            value, pull, aux = library.vjp(fun, *args, grad_states=[w], has_aux=True, **options)
+            results += [value, pull(jnp.asarray(0.5)), aux, w.value]
+        results.append(library.vjp(lambda: jnp.sum(w.value["w"]), grad_states=w)[1](1.0))
+        results.append(library.jvp(fun, args, args, has_aux=True))
+        return results
+
+    assert_same(*map(found, (uj, theirs)))
+
+
+def test_forward_gradients_are_the_same_on_average():
+    """With other numbers: the mean of theirs and of ours over many directions is the gradient."""
+    options = dict(tangent_size=4000, key=0, return_value=True, has_aux=True)
+
+    def found(library):
+        w = brainstate.ParamState(jnp.array([1.0, 2.0]))
+        make = library.fwd_grad(grad_states=[w], argnums=0, **options)
+        return make(lambda x: (jnp.sum(w.value * x), x))(jnp.array([3.0, 4.0]))
+
+    ours, other = found(uj), found(theirs)
+    assert_same(ours[1:], other[1:])
+    for (by_w,), by_x in (ours[0], other[0]):
+        # the slope has the variance 30; four standard errors are below 0.45
+        np.testing.assert_allclose(by_w, [3.0, 4.0], atol=0.45)
+        np.testing.assert_allclose(by_x, [1.0, 2.0], atol=0.45)
+
+
 # What is not
+
+
+def test_negative_argnums_count_from_the_end():
+    for name in ("grad", "vector_grad", "jacrev", "jacfwd", "hessian"):
+        with pytest.raises(ValueError, match="negative"):
+            getattr(theirs, name)(lambda x, y: x * y**2, argnums=-1)
+        ours = getattr(uj, name)(lambda x, y: x * y**2, argnums=-1)
+        assert float(ours(2.0, 3.0)) == (4.0 if name == "hessian" else 12.0)
+
+
+def test_every_transform_is_a_decorator():
+    for name in ("jacrev", "jacfwd", "hessian"):
+        with pytest.raises(TypeError, match="missing 1 required positional argument"):
+            getattr(theirs, name)(unit_aware=True)
+        decorated = getattr(uj, name)(unit_aware=True)(lambda x: x**2)
+        assert_same(decorated(x), getattr(uj, name)(lambda x: x**2, unit_aware=True)(x))
+    # tests/test_decorators.py has the others
+
+
+def test_forward_gradients_have_the_unit_of_a_gradient_in_every_unit():
+    cube = lambda V: V**3  # noqa: E731
+    V, volts = q(3.0, u.mV), q(0.003, u.volt)
+    with contextlib.suppress(ValueError):  # brainunit 0.4 refuses to nest them
+        assert isinstance(theirs.fwd_grad(cube, key=0)(V).mantissa, u.Quantity)
+    number = lambda V: (V / q(1.0, u.mV)) ** 3  # noqa: E731
+    assert theirs.fwd_grad(number, key=0)(V).unit == u.mV  # the reciprocal is right
+    assert uj.fwd_grad(number, key=0, unit_aware=True)(V).unit.has_same_dim(u.mV**-1)
+    ours = uj.fwd_grad(cube, key=0, unit_aware=True)
+    assert ours(V).unit == u.mV**2
+    assert_physically_equal(ours(volts), ours(V), digits_lost=4)
+
+
+def test_forward_gradients_want_a_key_which_their_generator_can_be():
+    generator = brainstate.random.DEFAULT
+    before = generator.value
+    try:
+        one = jnp.asarray(1.0)
+        assert theirs.fwd_grad(lambda x: x)(one) != theirs.fwd_grad(lambda x: x)(one)
+        with pytest.raises(TypeError, match="wants a key"):
+            uj.fwd_grad(lambda x: x)
+        for jit in (False, True):
+            ours = uj.fwd_grad(lambda x: x, key=generator, jit=jit)
+            outside = theirs.jit(lambda x, ours=ours: ours(x))
+            assert len({float(make(1.0)) for make in (ours, ours, outside, outside)}) == 4
+    finally:
+        generator.value = before
+
+
+def test_forward_gradients_of_several_outputs_are_type_errors_as_in_grad():
+    with pytest.raises(ValueError, match="scalar"):
+        theirs.fwd_grad(lambda x: x, key=0)(jnp.ones(2))
+    with pytest.raises(TypeError, match="fwd_grad wants one scalar output"):
+        uj.fwd_grad(lambda x: x, key=0)(jnp.ones(2))
+
+
+def test_cotangents_and_tangents_have_units_of_their_own():
+    square = lambda V: V**2  # noqa: E731
+    V, along = q(3.0, u.mV), q(1.0, u.mV**2)
+    assert theirs.vjp(square, V)[1](along).unit == u.mV  # mV^2 times mV is right
+    with pytest.raises(ValueError, match="tree structure"):
+        theirs.vjp(square, V)[1](1.0)
+    assert_same(uj.vjp(square, V)[1](along), q(6.0, u.mV**3))
+    assert_same(uj.vjp(square, V)[1](1.0), q(6.0, u.mV))
+    with pytest.raises(TypeError, match="tree structure"):
+        theirs.jvp(square, (V,), (q(1e-3, u.volt),))
+    assert_same(uj.jvp(square, (V,), (q(1e-3, u.volt),))[1], q(6.0, u.mV**2))
+
+
+def test_states_have_tangents_and_functions_keywords():
+    w = brainstate.ParamState(jnp.asarray(2.0))
+    fun = lambda x, k=1.0: w.value * x * k  # noqa: E731
+    for library in (uj, theirs):
+        assert float(library.jvp(fun, (3.0,), (1.0,))[1]) == 2.0
+    both = dict(grad_states=w, state_tangents=1.0)
+    assert float(uj.jvp(fun, (3.0,), (1.0,), **both)[1]) == 5.0
+    for name, args in (("vjp", (3.0,)), ("jvp", ((3.0,), (1.0,)))):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'kwargs'"):
+            getattr(theirs, name)(fun, *args, kwargs={"k": 5.0})
+    assert float(uj.vjp(fun, 3.0, kwargs={"k": 5.0})[1](1.0)) == 10.0
+    assert float(uj.jvp(fun, (3.0,), (1.0,), kwargs={"k": 5.0})[1]) == 10.0
+    for name in ("linearize", "linear_transpose"):
+        assert not hasattr(theirs, name)
+    assert float(uj.linearize(fun, 3.0, grad_states=w)[1]((1.0, 1.0))) == 5.0
+    assert float(uj.linear_transpose(fun, 3.0)(1.0)) == 2.0
 
 
 def test_hessians_of_states_and_arguments_have_mixed_blocks():
@@ -165,3 +289,52 @@ def test_states_of_ours_want_a_transform_of_ours_outside():
         theirs.jit(lambda y: jac(y))(2.0)
     assert float(V.value.to_decimal(u.mV)) == 1.0
     assert not isinstance(V.value.mantissa, jax.core.Tracer)
+
+
+# What changes where the derivatives of brainunit were
+
+units_only = u.autograd
+
+
+@pytest.mark.parametrize("case", [case for case in SAME if "value" not in case])
+@each("name", JACOBIANS, key=str)
+def test_jacobians_of_brainunit_are_the_same(name, case):
+    fun, args, options = SAME[case]
+    other = getattr(units_only, name)(fun, **options)
+    assert_same(getattr(uj, name)(fun, unit_aware=True, **options)(*args), other(*args))
+
+
+def test_gradients_of_brainunit_are_the_same():
+    def energy(p):
+        return u.math.sum(p["x"] ** 2) * p["g"]
+
+    p = {"x": x, "g": g}
+    for name in ("grad", "value_and_grad", "hessian"):
+        ours = getattr(uj, name)(energy, unit_aware=True)
+        assert_physically_equal(ours(p), getattr(units_only, name)(energy)(p))
+
+
+def test_brainunit_has_no_states_values_sums_or_products():
+    for name in ("jacrev", "jacfwd", "jacobian"):
+        for option in ("grad_states", "return_value", "unit_aware"):
+            with pytest.raises(TypeError, match=f"unexpected keyword argument '{option}'"):
+                getattr(units_only, name)(lambda x: x, **{option: None})
+    with pytest.raises(ValueError, match="single array"):
+        units_only.vector_grad(lambda x: {"a": x, "b": x})(x)
+    for name in ("vjp", "jvp", "linearize", "fwd_grad", "sparse_jacobian"):
+        assert not hasattr(units_only, name)
+        assert hasattr(uj, name)
+
+
+def test_a_state_that_is_written_is_an_error_in_those_of_brainunit():
+    for make_state in (brainstate.ShortTermState, uj.State):
+        s = make_state(q(1.0, u.mV))
+
+        def fun(y, s=s):
+            s.value = s.value * y
+            return s.value
+
+        with pytest.raises(Exception, match="tracer"):
+            units_only.jacrev(fun)(2.0)
+        assert_same(uj.jacrev(fun, unit_aware=True)(2.0), q(1.0, u.mV))
+        assert_same(s.value, q(2.0, u.mV))

@@ -1,7 +1,7 @@
 """Seeds: the vectors that are pushed forward or pulled back.
 
-Owns: the standard basis of a list of arrays, and of which type a seed is: it has the dtype of its
-array, and lies on the devices as that one does. Never touches: the function.
+Owns: the standard basis of a list of arrays, random directions, and of which type a seed is: it
+has the dtype of its array, and lies on the devices as that one does. Never touches: the function.
 """
 
 from __future__ import annotations
@@ -106,6 +106,19 @@ def cut_rows(matrix: Any, outputs: Sequence[Any]) -> list[Any]:
     if len(outputs) == 1:
         return [matrix]
     return jnp.split(matrix, offsets(outputs)[1:-1], axis=0)
+
+
+def directions(key: Any, leaves: Sequence[Any], count: int | None = None) -> list[Any]:
+    """Random seeds: every entry is normal, of mean zero and variance one.
+
+    With a count, that many of them, along a first axis.
+    """
+    before = () if count is None else (count,)
+    keys = jax.random.split(key, len(leaves)) if leaves else ()
+    return [
+        _placed_like(jax.random.normal(k, before + np.shape(leaf), dtype_of(leaf)), leaf)
+        for k, leaf in zip(keys, leaves, strict=True)
+    ]
 
 
 def _placed_like(seeds: Any, leaf: Any) -> Any:

@@ -96,12 +96,12 @@ def select(grad_states: Any, argnums: Any) -> Selection:
     return Selection(chosen, tuple(states), tuple(labels), tree)
 
 
-def check_function(fun: Any, transform: str, usage: str = "(fun)(x)") -> None:
+def check_function(fun: Any, transform: str, usage: str) -> None:
     """Raise a TypeError where ``fun`` cannot be differentiated whatever its arguments."""
     if not callable(fun):
         raise TypeError(
             f"{transform} wants a function, got {fun!r} ({type(fun).__name__}). "
-            f"Write {transform}{usage}, not {transform}(fun(x))."
+            f"Write {transform}{usage}, not {transform}(fun(x)){_as_decorator(transform, usage)}."
         )
     if inspect.isgeneratorfunction(fun) or inspect.iscoroutinefunction(fun):
         kind = "generator" if inspect.isgeneratorfunction(fun) else "coroutine"
@@ -109,6 +109,12 @@ def check_function(fun: Any, transform: str, usage: str = "(fun)(x)") -> None:
             f"{transform} wants a function that returns its value, got the {kind} function "
             f"{name_of(fun)}. Return arrays or quantities instead of yielding or awaiting them."
         )
+
+
+def _as_decorator(transform: str, usage: str) -> str:
+    if usage != "(fun)(x)":  # a function is not all that it takes
+        return ""
+    return f"; as a decorator it takes options by name, as in @{transform}(argnums=1)"
 
 
 def check_keywords(unknown: Iterable[str], known: Sequence[str], transform: str) -> None:

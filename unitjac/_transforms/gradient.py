@@ -28,6 +28,7 @@ from unitjac._units.quantity import (
 )
 
 from .arguments import check_keywords, name_of
+from .decorator import decorating
 from .inputs import Group, Inputs
 from .plan import Block
 from .traced import Traced
@@ -164,8 +165,9 @@ def _ones(outputs: list[Any], chosen: list[int]) -> list[Any]:
     return [filled(i in chosen, out) for i, out in enumerate(outputs)]
 
 
+@decorating
 def grad(
-    fun: Callable[..., Any] | None = None,
+    fun: Callable[..., Any],
     grad_states: Any = None,
     argnums: Any = None,
     holomorphic: bool = False,
@@ -177,7 +179,7 @@ def grad(
     *,
     jit: bool = False,
     **kwargs: Any,
-) -> Any:
+) -> GradientTransform:
     """The gradient of a scalar function, with its unit in each leaf.
 
     Parameters
@@ -211,8 +213,8 @@ def grad(
     (Unit("pC"), 6.0)
     """
     check_keywords(kwargs, (*_COMMON, "holomorphic", "allow_int"), "grad")
-    make = functools.partial(
-        Gradient,
+    return Gradient(
+        fun,
         grad_states=grad_states,
         argnums=argnums,
         holomorphic=holomorphic,
@@ -223,11 +225,11 @@ def grad(
         check_states=check_states,
         jit=jit,
     )
-    return make if fun is None else make(fun)
 
 
+@decorating
 def value_and_grad(
-    fun: Callable[..., Any] | None = None,
+    fun: Callable[..., Any],
     grad_states: Any = None,
     argnums: Any = None,
     holomorphic: bool = False,
@@ -238,7 +240,7 @@ def value_and_grad(
     *,
     jit: bool = False,
     **kwargs: Any,
-) -> Any:
+) -> GradientTransform:
     """The value and the gradient of a scalar function, in this order, as in JAX.
 
     Parameters
@@ -266,8 +268,8 @@ def value_and_grad(
     """
     known = [name for name in _COMMON if name != "return_value"]
     check_keywords(kwargs, (*known, "holomorphic", "allow_int"), "value_and_grad")
-    make = functools.partial(
-        Gradient,
+    return Gradient(
+        fun,
         value_first=True,
         grad_states=grad_states,
         argnums=argnums,
@@ -279,11 +281,11 @@ def value_and_grad(
         check_states=check_states,
         jit=jit,
     )
-    return make if fun is None else make(fun)
 
 
+@decorating
 def vector_grad(
-    fun: Callable[..., Any] | None = None,
+    fun: Callable[..., Any],
     grad_states: Any = None,
     argnums: Any = None,
     return_value: bool = False,
@@ -293,7 +295,7 @@ def vector_grad(
     *,
     jit: bool = False,
     **kwargs: Any,
-) -> Any:
+) -> GradientTransform:
     """The gradient of the sum of all outputs, which may be arrays in a tree.
 
     For a function that works entry by entry this is the derivative of each entry. Outputs in
@@ -326,8 +328,8 @@ def vector_grad(
     (Unit("mV"), [0.0, 2.0, 4.0])
     """
     check_keywords(kwargs, _COMMON, "vector_grad")
-    make = functools.partial(
-        VectorGradient,
+    return VectorGradient(
+        fun,
         grad_states=grad_states,
         argnums=argnums,
         has_aux=has_aux,
@@ -336,4 +338,3 @@ def vector_grad(
         check_states=check_states,
         jit=jit,
     )
-    return make if fun is None else make(fun)

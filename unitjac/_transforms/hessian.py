@@ -19,6 +19,7 @@ from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._units.quantity import Unit, unit_ratio
 
 from .arguments import check_keywords
+from .decorator import decorating
 from .inputs import Group, Inputs
 from .plan import Block
 from .traced import Traced
@@ -132,6 +133,7 @@ class HessianTransform(GradientTransform):
         return unit_ratio(unit_ratio(traced.outputs.units[i], units[j]), units[k])
 
 
+<<<<<<< HEAD
 def _pairs(inputs: Inputs, treedef: Any, lines: list[dict[int, Columns]]) -> list[Any]:
     """The parts of states and of arguments, each against both, from ``lines[i][j][k]``."""
 
@@ -147,6 +149,9 @@ def _pairs(inputs: Inputs, treedef: Any, lines: list[dict[int, Columns]]) -> lis
     return [inputs.selection.pair(part(a, 0), part(a, 1)) for a in (0, 1)]
 
 
+=======
+@decorating
+>>>>>>> w-brainstate
 def hessian(
     fun: Callable[..., Any],
     grad_states: Any = None,

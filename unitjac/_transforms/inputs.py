@@ -182,6 +182,7 @@ class Inputs:
             if not is_arraylike(leaf):
                 raise TypeError(
                     f"{self.labels[j]} must be an array, a number or a quantity to be "
-                    f"differentiated, got {array_text(leaf)}. Name other positions in argnums, "
+                    f"differentiated, got {array_text(leaf)}. Name other positions in argnums"
+                    f"{' (None for the states alone)' if self.selection.has_states else ''}, "
                     "or pass it outside of the differentiated tree."
                 )

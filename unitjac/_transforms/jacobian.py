@@ -19,6 +19,7 @@ from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._units.quantity import Unit, unit_ratio
 
 from .arguments import check_keywords
+from .decorator import decorating
 from .inputs import Group, Inputs
 from .plan import Block
 from .traced import Traced
@@ -157,6 +158,7 @@ def _tree(treedef: Any, group: Group, rows: list[Columns]) -> Any:
     return treedef.unflatten([group.tree(row) for row in rows])
 
 
+@decorating
 def jacrev(
     fun: Callable[..., Any],
     grad_states: Any = None,
@@ -180,7 +182,8 @@ def jacrev(
     Parameters
     ----------
     fun : callable
-        From arrays and quantities (in any trees) to arrays and quantities (in any tree).
+        From arrays and quantities (in any trees) to arrays and quantities (in any tree). Left out,
+        ``jacrev`` gives a decorator.
     grad_states : State or sequence or dict of State, optional
         States to differentiate with respect to.
     argnums : int or sequence of int, optional
@@ -264,6 +267,7 @@ def jacrev(
     )
 
 
+@decorating
 def jacfwd(
     fun: Callable[..., Any],
     grad_states: Any = None,
@@ -332,6 +336,7 @@ def jacfwd(
     )
 
 
+@decorating
 def jacobian(
     fun: Callable[..., Any],
     grad_states: Any = None,

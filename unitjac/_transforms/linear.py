@@ -13,11 +13,11 @@ import jax
 
 from unitjac import _typed
 from unitjac._engine.dtypes import check_output, has_tangent
-from unitjac._errors import abstract
+from unitjac._errors import abstract, as_int
 from unitjac._states.remembered import Memory
 from unitjac._states.state import StateTrace, commit, raise_leak
 
-from .arguments import check_function, select
+from .arguments import Selection, check_function, select
 from .inputs import Inputs
 from .tangents import PullBack, PushForward, pushed, seeds
 from .traced import Traced
@@ -27,7 +27,7 @@ def vjp(
     fun: Callable[..., Any],
     *primals: Any,
     grad_states: Any = None,
-    argnums: Any = None,
+    argnums: Any = 0,
     has_aux: bool = False,
     check_states: bool = True,
     kwargs: Mapping[str, Any] | None = None,
@@ -42,9 +42,9 @@ def vjp(
         The positional arguments of ``fun``.
     grad_states : State or sequence or dict of State, optional
         States to pull back to.
-    argnums : int or sequence of int, optional
-        Positional arguments to pull back to. Default: the first, or none where ``grad_states`` is
-        given.
+    argnums : int or sequence of int or None, default 0
+        Positional arguments to pull back to. With ``grad_states``, None stands for the states
+        alone, as the default does where there are no positional arguments.
     has_aux : bool, default False
         ``fun`` returns ``(output, aux)``.
     check_states : bool, default True
@@ -78,9 +78,8 @@ def vjp(
     >>> pull(1.0 * u.mV**2)
     Quantity(6., "mV^3")
     """
-    traced = _trace(
-        "vjp", fun, primals, kwargs, select(grad_states, argnums), has_aux, check_states
-    )
+    chosen = _chosen(grad_states, argnums, primals)
+    traced = _trace("vjp", fun, primals, kwargs, chosen, has_aux, check_states)
     outputs, pull, aux = _run(traced, functools.partial(_typed.vjp, traced, traced.inputs.leaves))
     pulling = jax.tree_util.Partial(PullBack(traced, outputs), pull)
     return traced.outputs.attach(outputs), pulling, *((aux,) if has_aux else ())
@@ -90,7 +89,7 @@ def linearize(
     fun: Callable[..., Any],
     *primals: Any,
     grad_states: Any = None,
-    argnums: Any = None,
+    argnums: Any = 0,
     has_aux: bool = False,
     check_states: bool = True,
     kwargs: Mapping[str, Any] | None = None,
@@ -126,9 +125,8 @@ def linearize(
     >>> push(1000.0 * u.uvolt)  # 6 mV * 1 mV
     Quantity(6., "mV^2")
     """
-    traced = _trace(
-        "linearize", fun, primals, kwargs, select(grad_states, argnums), has_aux, check_states
-    )
+    chosen = _chosen(grad_states, argnums, primals)
+    traced = _trace("linearize", fun, primals, kwargs, chosen, has_aux, check_states)
     outputs, push, aux = _run(
         traced, functools.partial(_typed.linearize, traced, traced.inputs.leaves)
     )
@@ -207,7 +205,7 @@ def jvp(
 def linear_transpose(
     fun: Callable[..., Any],
     *primals: Any,
-    argnums: Any = None,
+    argnums: Any = 0,
     kwargs: Mapping[str, Any] | None = None,
 ) -> Callable[[Any], Any]:
     """The transpose of a linear function, from cotangents of its output to those of its input.
@@ -239,7 +237,8 @@ def linear_transpose(
     >>> transpose(1.0)  # mV per nA
     Quantity(2., "Mohm")
     """
-    traced = _trace("linear_transpose", fun, primals, kwargs, select(None, argnums), False, True)
+    chosen = _chosen(None, argnums, primals)
+    traced = _trace("linear_transpose", fun, primals, kwargs, chosen, False, True)
     leaves = list(map(abstract, traced.inputs.leaves))
     with StateTrace():
         outputs, _ = jax.eval_shape(traced, leaves)
@@ -259,12 +258,24 @@ def linear_transpose(
     return jax.tree_util.Partial(PullBack(traced, outputs, numbers), pull)
 
 
+def _chosen(grad_states: Any, argnums: Any, primals: tuple[Any, ...]) -> Selection:
+    """The states and positions; no position where the default meets no positional argument."""
+    if grad_states is not None and not primals and as_int(argnums) == 0:
+        argnums = None
+    if grad_states is None and argnums is None:
+        raise ValueError(
+            "there is nothing to differentiate: argnums is None, and no grad_states are given. "
+            "Leave argnums out for the first argument, or name states in grad_states."
+        )
+    return select(grad_states, argnums)
+
+
 def _trace(
     name: str,
     fun: Callable[..., Any],
     primals: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
-    selection: Any,
+    selection: Selection,
     has_aux: bool,
     check_states: bool,
 ) -> Traced:

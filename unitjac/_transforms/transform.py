@@ -19,7 +19,7 @@ import numpy as np
 from unitjac._engine.dtypes import Mode, check_output, has_tangent
 from unitjac._errors import UnitsDroppedWarning, warn_user
 from unitjac._states.remembered import Memory
-from unitjac._states.state import StateTrace, commit, raise_leak
+from unitjac._states.state import State, StateTrace, commit, raise_leak
 from unitjac._units.quantity import (
     Unit,
     attach_block,
@@ -63,6 +63,7 @@ class GradientTransform(abc.ABC):
     """
 
     transform_name: str
+    usage = "(fun)(x)"  # how it is called, for messages
     offers: tuple[str, ...] = ()  # which of holomorphic and allow_int the public function has
 
     def __init__(
@@ -79,7 +80,7 @@ class GradientTransform(abc.ABC):
         holomorphic: bool = False,
         allow_int: bool = False,
     ):
-        check_function(fun, self.transform_name)
+        check_function(fun, self.transform_name, self.usage)
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.selection: Selection = select(grad_states, argnums)
@@ -171,7 +172,11 @@ class GradientTransform(abc.ABC):
 
     def _compile(self) -> None:
         run = self._evaluate
-        self._call = Compiled(run, self.selection.states) if self.jit else run
+        self._call = Compiled(run, self._known_states()) if self.jit else run
+
+    def _known_states(self) -> tuple[State, ...]:
+        """The states that a call uses before it runs ``fun``."""
+        return self.selection.states
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         """The function at these arguments, after the checks of what goes in."""

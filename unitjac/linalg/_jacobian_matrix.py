@@ -16,6 +16,7 @@ from unitjac._engine.second import hessian as engine_hessian
 from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._errors import array_text
 from unitjac._transforms.arguments import check_keywords, name_of
+from unitjac._transforms.decorator import decorating
 from unitjac._transforms.hessian import HessianTransform
 from unitjac._transforms.inputs import Inputs
 from unitjac._transforms.jacobian import JacobianTransform
@@ -81,6 +82,7 @@ class _HessianMatrix(HessianTransform):
         return self._with_extras(state_part, value, aux)
 
 
+@decorating
 def jacobian_matrix(
     fun: Callable[..., Any],
     grad_states: Any = None,
@@ -145,6 +147,7 @@ def jacobian_matrix(
     )
 
 
+@decorating
 def hessian_matrix(
     fun: Callable[..., Any],
     grad_states: Any = None,

@@ -14,6 +14,7 @@ from unitjac._engine.pattern import Pattern
 from unitjac._engine.second import advise_reverse, modes
 from unitjac._engine.sparse import gradient_of
 from unitjac._engine.sweep import ChunkSize, check_chunk_size
+from unitjac._transforms.decorator import decorating_with_samples
 from unitjac._transforms.inputs import Inputs
 from unitjac._transforms.traced import Traced
 from unitjac._units.quantity import unit_ratio
@@ -65,6 +66,7 @@ class SparseHessian(SparseTransform):
         return pattern
 
 
+@decorating_with_samples
 def sparse_hessian(
     fun: Callable[..., Any],
     *sample_args: Any,

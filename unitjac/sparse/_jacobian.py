@@ -11,6 +11,7 @@ from typing import Any
 from unitjac._engine.dense import Modes, Pure
 from unitjac._engine.dtypes import Mode, is_complex
 from unitjac._engine.sweep import ChunkSize, check_chunk_size
+from unitjac._transforms.decorator import decorating_with_samples
 from unitjac._transforms.inputs import Inputs
 
 from ._outline import Outputs
@@ -39,6 +40,7 @@ class SparseJacobian(SparseTransform):
         return Side(outputs.axis, outputs.labels), columns(inputs)
 
 
+@decorating_with_samples
 def sparse_jacobian(
     fun: Callable[..., Any],
     *sample_args: Any,
@@ -63,7 +65,9 @@ def sparse_jacobian(
     Parameters
     ----------
     fun : callable
-        From arrays and quantities (in any trees) to arrays and quantities (in any tree).
+        From arrays and quantities (in any trees) to arrays and quantities (in any tree). Left out,
+        ``sparse_jacobian`` gives a decorator, to which the sample arguments go by name:
+        ``@sparse_jacobian(sample_args=(V, g))``.
     *sample_args
         Arguments like those of the later calls: arrays and quantities, or their shapes
         (:class:`jax.ShapeDtypeStruct`, or a quantity around one). Values are not looked at, but

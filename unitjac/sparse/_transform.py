@@ -76,6 +76,7 @@ class SparseTransform(GradientTransform):
     planned for.
     """
 
+    usage = "(fun, x)(x)"
     blueprint: Blueprint | None = None  # none until it is planned
     compression: Compression
 
