@@ -133,7 +133,6 @@ class HessianTransform(GradientTransform):
         return unit_ratio(unit_ratio(traced.outputs.units[i], units[j]), units[k])
 
 
-<<<<<<< HEAD
 def _pairs(inputs: Inputs, treedef: Any, lines: list[dict[int, Columns]]) -> list[Any]:
     """The parts of states and of arguments, each against both, from ``lines[i][j][k]``."""
 
@@ -149,9 +148,7 @@ def _pairs(inputs: Inputs, treedef: Any, lines: list[dict[int, Columns]]) -> lis
     return [inputs.selection.pair(part(a, 0), part(a, 1)) for a in (0, 1)]
 
 
-=======
 @decorating
->>>>>>> w-brainstate
 def hessian(
     fun: Callable[..., Any],
     grad_states: Any = None,
