@@ -44,6 +44,9 @@ norm: Callable[..., jax.Array] = jnp.linalg.norm
 solve: Callable[[Any, Any], jax.Array] = jnp.linalg.solve
 
 
+class_of = cast("Callable[[Any], Any]", type)
+
+
 def is_a(value: Any, kind: Any) -> bool:
     """``isinstance``, after which pyright takes no Any for a container of unknown contents."""
     return isinstance(value, kind)

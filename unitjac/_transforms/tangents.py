@@ -20,6 +20,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._engine.dtypes import has_tangent, is_complex
 from unitjac._errors import abstract, array_text, dtype_of, is_arraylike
+from unitjac._foreign import refuse_foreign
 from unitjac._units.quantity import (
     Stripped,
     Unit,
@@ -55,6 +56,8 @@ class PullBack:
 
     def __call__(self, pull: Callable[..., Any], cotangent: Any) -> Any:
         given = _match(cotangent, self.structure, "the cotangent", "the output")
+        for magnitude, label in zip(given.magnitudes, self.labels, strict=True):
+            _check_array(magnitude, label)
         product = self._common_product(given)
         seeds = [
             _seed((ct, unit_ratio(unit_product(unit, out), product)), like, label)
@@ -108,6 +111,7 @@ def seeds(inputs: Inputs, tangent: Any) -> list[Any]:
     found: list[Any] = []
     for j, (magnitude, unit) in _columns(inputs, tangent).items():
         label, like = f"the tangent of {inputs.labels[j]}", inputs.magnitudes[j]
+        _check_array(magnitude, label)
         if not has_tangent(like):
             if dtype_of(magnitude) != jax.dtypes.float0:
                 raise TypeError(
@@ -115,7 +119,6 @@ def seeds(inputs: Inputs, tangent: Any) -> list[Any]:
                     f"{array_text(magnitude)}. Give numpy.zeros(shape, jax.dtypes.float0)."
                 )
             continue
-        _check_array(magnitude, label)
         if not same_dimension(unit, inputs.units[j]):
             raise ValueError(
                 f"{label} is in {unit_text(unit)}, but a tangent has the dimension of its input, "
@@ -186,6 +189,7 @@ def _match(tree: Any, like: Stripped, what: str, whose: str) -> Stripped:
 
 def _check_array(magnitude: Any, label: str) -> None:
     if not is_arraylike(magnitude):
+        refuse_foreign(magnitude, label)
         raise TypeError(
             f"{label} must be an array, a number or a quantity, got {array_text(magnitude)}. Give "
             "one of the shape and unit that belong there."
@@ -195,7 +199,6 @@ def _check_array(magnitude: Any, label: str) -> None:
 def _seed(given: Given, like: Any, label: str) -> Any:
     """A magnitude scaled to its place: with the shape and dtype of ``like``."""
     magnitude, unit = given
-    _check_array(magnitude, label)
     if np.shape(magnitude) != like.shape or (is_complex(magnitude) and not is_complex(like)):
         raise ValueError(
             f"{label} must be {array_text(like)}, got {array_text(magnitude)}. "

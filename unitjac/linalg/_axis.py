@@ -19,6 +19,7 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._errors import array_text, as_int, is_arraylike
+from unitjac._foreign import refuse_foreign
 from unitjac._units.quantity import (
     Unit,
     attach,
@@ -56,6 +57,7 @@ class Axis:
         stripped = strip(tree)
         for magnitude, path in zip(stripped.magnitudes, stripped.paths, strict=True):
             if not is_arraylike(magnitude):
+                refuse_foreign(magnitude, f"leaf {jax.tree_util.keystr(path) or 'of the tree'}")
                 raise TypeError(
                     f"leaf {jax.tree_util.keystr(path) or 'of the tree'} must be an array, a "
                     f"number or a quantity, got {array_text(magnitude)}."
@@ -132,6 +134,7 @@ class Axis:
         parts: list[jax.Array] = []
         for k, (magnitude, unit) in enumerate(zip(given.magnitudes, given.units, strict=True)):
             where = f"{what}, leaf {self.labels[k] or '(the only one)'},"
+            refuse_foreign(magnitude, where)
             if np.shape(magnitude) != self.shapes[k]:
                 raise ValueError(
                     f"{where} must have shape {self.shapes[k]}, got {np.shape(magnitude)}."

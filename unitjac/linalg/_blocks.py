@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac._errors import dtype_of
+from unitjac._foreign import refuse_foreign
 from unitjac._units.quantity import (
     Unit,
     attach_block,
@@ -70,6 +71,7 @@ def _entries(magnitude: Any, unit: Unit | None, rows: Axis, i: int, cols: Axis, 
     """One block as a matrix in the unit that the axes say."""
     where = f"block ({rows.labels[i]}, {cols.labels[j]})"
     shape, want = rows.shapes[i] + cols.shapes[j], unit_ratio(rows.units[i], cols.units[j])
+    refuse_foreign(magnitude, where)
     if np.shape(magnitude) != shape:
         raise ValueError(f"{where} must have shape {shape}, got {np.shape(magnitude)}.")
     if dtype_of(magnitude) == jax.dtypes.float0:

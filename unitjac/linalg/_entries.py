@@ -14,6 +14,7 @@ from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
 from unitjac._errors import array_text
+from unitjac._foreign import refuse_foreign
 from unitjac._units.quantity import real_dtype
 
 from ._axis import inexact
@@ -35,6 +36,7 @@ def as_entries(array: Any) -> Any:
                 "dimensions. For a batch write jax.vmap around the function that makes the matrix."
             )
         return with_data(array, inexact(array.data))
+    refuse_foreign(array, "the array")
     array = inexact(array)
     if array.ndim != 2:
         raise ValueError(

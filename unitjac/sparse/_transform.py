@@ -148,7 +148,7 @@ class SparseTransform(GradientTransform):
         self, args: tuple[Any, ...], kwargs: dict[str, Any], given: Any, fallback: Fallback
     ) -> None:
         """Find the pattern, unless it is given, and the seeds for it."""
-        inputs = Inputs.of(self.selection, args, tuple(kwargs))
+        inputs = Inputs.of(self.selection, args, kwargs)
         seen = outline(self._trace, self._derive, inputs, args, kwargs)
         rows, cols = self._sides(inputs, seen.outputs)
         if given is None:
