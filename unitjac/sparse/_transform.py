@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.experimental.sparse import BCOO
 
@@ -300,5 +299,6 @@ def _fields(outputs: Outputs) -> Any:
 
 def _constants(*arrays: np.ndarray) -> tuple[jax.Array, ...]:
     """Arrays of JAX, and no tracers where this is asked for inside of a trace."""
+    # put there explicitly, which jax.transfer_guard allows
     with jax.ensure_compile_time_eval():
-        return tuple([jnp.asarray(array) for array in arrays])
+        return tuple([jax.device_put(array) for array in arrays])
