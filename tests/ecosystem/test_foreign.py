@@ -257,6 +257,12 @@ def doors():
         lambda v: uj.check_units(returns(v), 1.0),
         r"the output of .*\['y'\]",
     )
+    yield (
+        "check_units, returns",
+        lambda v: uj.check_units(square, 1.0, returns={"y": v}),
+        r"returns\['y'\]",
+    )
+    yield "matrix, units", lambda v: matrix().to(rows=[v]), "a unit"
     yield "assert_close, actual", lambda v: assert_close({"a": v}, {"a": v}), r"actual\['a'\]"
     yield "assert_close, expected", lambda v: assert_close({"a": 1.0}, {"a": v}), r"expected\['a'\]"
     yield "check_jacobian", lambda v: check_jacobian(square, (v,)), "argument 0"
@@ -374,6 +380,15 @@ def test_a_state_keeps_its_value_where_one_is_refused():
     with pytest.raises(TypeError, match=r"^State\.value is a (Bare)?Quantity of unxt in mV"):
         uj.jacrev(write)(1.0)
     assert state.value == q(1.0, u.mV)
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "compiled"])
+def test_aux_may_be_of_another_library(jit):
+    for make, _ in FOREIGN.values():
+        held = make()
+        _, aux = uj.jacrev(lambda x, held=held: (x, held), has_aux=True, jit=jit)(1.0)
+        assert type(aux) is type(held)
+        assert str(getattr(aux, "unit", None)) == str(getattr(held, "unit", None))
 
 
 # to_brainunit

@@ -76,6 +76,7 @@ def check_units(
     check_function(fun, "check_units", "(fun, x)")
     for key, arg in (*enumerate(args), *(kwargs or {}).items()):
         refuse_foreign_in(arg, argument_name(key))
+    refuse_foreign_in(returns, "returns")
     packed = pack((args, dict(kwargs or {})), is_traced, is_leaf=is_quantity)
 
     def abstractly(arrays: list[Any]) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._errors import array_text, as_int, is_arraylike
-from unitjac._foreign import refuse_foreign
+from unitjac._foreign import is_foreign, refuse_foreign
 from unitjac._units.quantity import (
     Unit,
     attach,
@@ -340,7 +340,7 @@ def _label(path: tuple[Any, ...]) -> str:
 
 
 def _is_unit(leaf: Any) -> bool:
-    return leaf is None or is_quantity(leaf)
+    return leaf is None or is_quantity(leaf) or is_foreign(leaf)
 
 
 def _as_unit(unit: Any) -> Unit | None:
@@ -352,4 +352,5 @@ def _as_unit(unit: Any) -> Unit | None:
         return unit.unit
     if unit is None or is_arraylike(unit):
         return None
+    refuse_foreign(unit, "a unit")
     raise TypeError(f"a unit, its text or a quantity was expected, got {array_text(unit)}.")
