@@ -365,6 +365,13 @@ def _astropy_text(unit: Any) -> str:
     return re.sub(r"([A-Za-z])(-?[0-9])", r"\1^\2", unit.to_string())  # it writes cm2
 
 
+def _unxt_magnitude(quantity: Any) -> Any:
+    value = quantity.value
+    if type(value).__name__ == "StaticValue":  # an array of NumPy that is part of the tree
+        return np.asarray(value)
+    return value
+
+
 _KINDS = (
     _Kind(
         "pint",
@@ -378,7 +385,7 @@ _KINDS = (
         "unxt",
         "AbstractQuantity",
         attrgetter("unit"),
-        attrgetter("value"),
+        _unxt_magnitude,
         _astropy_text,
         _astropy_in_si,
     ),
