@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "unitjac"
 
 FLOORS = {
     "_errors": 0,
+    "_foreign": 0,
     "_typed": 0,
     "_units": 1,
     "_states": 1,

@@ -12,7 +12,7 @@ import operator
 import os
 import sys
 import warnings
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,9 @@ from typing import Any
 import jax
 import numpy as np
 from jax.core import Tracer
+
+from . import _typed
+from ._foreign import foreign_text, is_foreign, refuse_foreign
 
 
 def library_folder(module: ModuleType) -> str:
@@ -94,6 +97,13 @@ def common_dtype(leaves: Iterable[Any]) -> np.dtype:
 
 def array_text(leaf: Any) -> str:
     """``float32[3,2]`` for an array, the type's name for any other object."""
+    if is_foreign(leaf):
+        return foreign_text(leaf)
+    if hasattr(leaf, "__jax_array__") and not is_arraylike(leaf):
+        return (
+            f"a {type(leaf).__name__}, which is no tree to JAX either: register its class with "
+            "jax.tree_util.register_pytree_node_class"
+        )
     if not is_arraylike(leaf):
         return f"a {type(leaf).__name__}"
     shape = ",".join(str(n) for n in np.shape(leaf))
@@ -119,12 +129,17 @@ def sharding_of(leaf: Any) -> Any:
 
 
 def is_arraylike(leaf: Any) -> bool:
-    """Whether JAX takes ``leaf`` for an array: an array of JAX or NumPy, or a number."""
+    """Whether JAX takes ``leaf`` for an array: an array of JAX or NumPy, or a number.
+
+    JAX takes quantities of other libraries for arrays too, and their units are lost.
+    """
+    if isinstance(leaf, jax.Array):
+        return True
+    if is_foreign(leaf):
+        return False
     if isinstance(leaf, np.ndarray | np.generic):
         return leaf.dtype.kind not in "OSUMm"  # objects, text, dates
-    return isinstance(leaf, jax.Array | float | complex | int | jax.ShapeDtypeStruct) or hasattr(
-        leaf, "__jax_array__"
-    )
+    return isinstance(leaf, float | complex | int | jax.ShapeDtypeStruct)
 
 
 def path_text(root: str, path: tuple[Any, ...]) -> str:
@@ -135,3 +150,19 @@ def path_text(root: str, path: tuple[Any, ...]) -> str:
     if path and path[-1] == jax.tree_util.FlattenedIndexKey(0):
         path = path[:-1]
     return root + jax.tree_util.keystr(path)
+
+
+def refuse_foreign_in(tree: Any, root: str | Callable[[], str], trees_pass: bool = False) -> None:
+    """Raise a TypeError where ``tree`` holds a quantity of another library; its place is named.
+
+    With ``trees_pass`` one that JAX knows as a tree may pass: it arrives as itself where its unit
+    is of no concern, while the first operation with a tracer takes the unit of one that is an array
+    to JAX.
+    """
+    whole = None if trees_pass else is_foreign
+    if isinstance(tree, jax.Array) or not any(
+        map(is_foreign, jax.tree.leaves(tree, is_leaf=whole))
+    ):
+        return
+    for path, leaf in _typed.flatten_with_path(tree, is_leaf=whole)[0]:
+        refuse_foreign(leaf, path_text(root if isinstance(root, str) else root(), path))

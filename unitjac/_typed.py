@@ -46,6 +46,9 @@ det: Callable[[Any], jax.Array] = jnp.linalg.det
 norm: Callable[..., jax.Array] = jnp.linalg.norm
 
 
+class_of = cast("Callable[[Any], Any]", type)
+
+
 def is_a(value: Any, kind: Any) -> bool:
     """``isinstance``, after which pyright takes no Any for a container of unknown contents."""
     return isinstance(value, kind)

@@ -20,7 +20,8 @@ import brainunit as u
 import jax
 import numpy as np
 
-from ._errors import has_tracer, imported, needing, path_text
+from ._errors import array_text, has_tracer, imported, is_arraylike, needing, path_text
+from ._foreign import foreign_text, is_foreign
 from ._units.quantity import UNITLESS, Unit, is_quantity
 
 __all__ = ["to_astropy", "to_brainunit", "to_pint", "to_unxt"]
@@ -81,6 +82,9 @@ def to_brainunit(tree: Any) -> Any:
 
     Raises
     ------
+    TypeError
+        If a quantity has a mask, an error (measurements of pint) or another magnitude that is no
+        array, or is of a library that is not read.
     ValueError
         If a unit is no multiple of SI base units: degrees Celsius, decibels, magnitudes.
 
@@ -94,10 +98,17 @@ def to_brainunit(tree: Any) -> Any:
     """
 
     def converted(path: Any, leaf: Any) -> Any:
+        if not is_foreign(leaf):
+            return leaf
         kind = _kind_of(leaf)
         if kind is None:
-            return leaf
+            raise TypeError(
+                f"{path_text('tree', path)} is {foreign_text(leaf)}, and to_brainunit reads the "
+                "plain quantities of astropy, pint and unxt. Write brainunit.Quantity(magnitude, "
+                "unit=...) in its place, and the error of a measurement beside it."
+            )
         unit, magnitude = kind.unit(leaf), kind.magnitude(leaf)
+        _check_magnitude(path, leaf, magnitude)
         given = _described(path, kind.in_si, unit)
         if given.is_plain:
             return given.plain(magnitude)
@@ -107,7 +118,7 @@ def to_brainunit(tree: Any) -> Any:
         return u.Quantity(magnitude * given.factor, unit=_product(given.powers))
 
     def is_leaf(leaf: Any) -> bool:
-        return is_quantity(leaf) or _kind_of(leaf) is not None
+        return is_quantity(leaf) or is_foreign(leaf)
 
     return jax.tree_util.tree_map_with_path(converted, tree, is_leaf=is_leaf)
 
@@ -260,6 +271,20 @@ def _kind_of(leaf: Any) -> _Kind | None:
     return None
 
 
+def _check_magnitude(path: Any, leaf: Any, magnitude: Any) -> None:
+    where = f"{path_text('tree', path)} is {foreign_text(leaf)}"
+    if hasattr(magnitude, "mask"):
+        raise TypeError(
+            f"{where} with a mask, which arrays of JAX have not: what is masked would count. Fill "
+            "it before (q.filled(...)), or take what is not masked (q.unmasked[~q.mask])."
+        )
+    if not is_arraylike(magnitude):
+        raise TypeError(
+            f"{where} whose magnitude is {array_text(magnitude)}, and no array or float. Write "
+            "float(...) around it before."
+        )
+
+
 def _described(path: Any, in_si: Callable[[Any], InSI], unit: Any) -> InSI:
     try:
         return in_si(unit)
@@ -340,6 +365,13 @@ def _astropy_text(unit: Any) -> str:
     return re.sub(r"([A-Za-z])(-?[0-9])", r"\1^\2", unit.to_string())  # it writes cm2
 
 
+def _unxt_magnitude(quantity: Any) -> Any:
+    value = quantity.value
+    if type(value).__name__ == "StaticValue":  # an array of NumPy that is part of the tree
+        return np.asarray(value)
+    return value
+
+
 _KINDS = (
     _Kind(
         "pint",
@@ -353,7 +385,7 @@ _KINDS = (
         "unxt",
         "AbstractQuantity",
         attrgetter("unit"),
-        attrgetter("value"),
+        _unxt_magnitude,
         _astropy_text,
         _astropy_in_si,
     ),

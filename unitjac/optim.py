@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ._errors import needing, path_text
+from ._errors import needing, path_text, refuse_foreign_in
 from ._units.quantity import (
     Stripped,
     attach,
@@ -76,6 +76,8 @@ def scale_by_units(optimizer: Any, typical: Any, loss: Any = 1.0) -> Any:
     with needing("scale_by_units", "optax", "optax"):
         import optax
     inner = optax.with_extra_args_support(optimizer)
+    refuse_foreign_in(typical, "typical")
+    refuse_foreign_in(loss, "loss")
     sizes, of_loss = strip(typical), strip(loss)
     if len(of_loss.units) != 1 or np.shape(of_loss.magnitudes[0]) != ():
         raise ValueError(
@@ -142,6 +144,7 @@ def scale_by_units(optimizer: Any, typical: Any, loss: Any = 1.0) -> Any:
 
 
 def _like(sizes: Stripped, tree: Any, what: str) -> Stripped:
+    refuse_foreign_in(tree, what)
     given = strip(tree)
     if given.treedef != sizes.treedef:
         raise ValueError(

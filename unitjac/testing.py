@@ -14,6 +14,7 @@ import numpy as np
 
 from . import _typed
 from ._errors import array_text, dtype_of, is_arraylike, path_text
+from ._foreign import refuse_foreign
 from ._states.remembered import Memory
 from ._states.state import State, StateTrace
 from ._transforms.arguments import name_of, select
@@ -21,6 +22,7 @@ from ._transforms.inputs import Inputs
 from ._transforms.jacobian import jacobian
 from ._transforms.traced import check_used
 from ._units.quantity import (
+    Stripped,
     Unit,
     attach,
     attach_block,
@@ -73,8 +75,10 @@ def assert_close(actual: Any, expected: Any, *, rtol: float = 1e-6, atol: float 
     mine, theirs = strip(actual), strip(expected)
     if mine.treedef != theirs.treedef:
         raise AssertionError(f"the trees differ: {mine.treedef} is not {theirs.treedef}")
-    leaves = zip(theirs.paths, *map(_leaves, (actual, expected)), strict=True)
+    leaves = zip(theirs.paths, *map(_leaves, (mine, theirs)), strict=True)
     for path, a, b in leaves:
+        for what, leaf in (("actual", a), ("expected", b)):
+            refuse_foreign(leaf, path_text(what, path))
         _compare(a, b, path_text("leaf", path), rtol, atol)
 
 
@@ -98,8 +102,8 @@ def _blockwise(actual: Any, expected: Any) -> tuple[Any, Any]:
     return structure.unflatten(found), structure.unflatten(wanted)
 
 
-def _leaves(tree: Any) -> list[Any]:
-    return jax.tree.leaves(tree, is_leaf=is_quantity)
+def _leaves(stripped: Stripped) -> list[Any]:
+    return list(map(attach, stripped.magnitudes, stripped.units))
 
 
 def check_jacobian(
@@ -182,7 +186,7 @@ class _Flat:
         self.fun = fun
         self.kwargs = kwargs
         self.memory = Memory.of(fun, "check_jacobian")
-        self.inputs = Inputs.of(select(grad_states, argnums), args, tuple(kwargs))
+        self.inputs = Inputs.of(select(grad_states, argnums), args, kwargs)
         self.inputs.check_dtypes(mode="fwd", holomorphic=False, allow_int=False)
         self.labels: list[str] = []
         self.point = [
@@ -191,18 +195,21 @@ class _Flat:
         ]
 
     def __call__(self, *leaves: Any) -> list[Any]:
-        args, seeds = self.inputs.place(strip(leaves).magnitudes)
+        # NumPy's arrays, of which differences are made, as JAX would hand them on
+        magnitudes = [jnp.asarray(m) for m in strip(leaves).magnitudes]
+        args, seeds = self.inputs.place(magnitudes)
         output, trace = self.memory.run(lambda: self._run(args, seeds), seeds)
         check_used(trace, self.inputs.selection, self.fun)
         stripped = strip(output)
         self.labels = [path_text("output", path) for path in stripped.paths]
         for label, leaf in zip(self.labels, stripped.magnitudes, strict=True):
+            refuse_foreign(leaf, f"{label} of {name_of(self.fun)}")
             if not (is_arraylike(leaf) and jnp.issubdtype(dtype_of(leaf), jnp.floating)):
                 raise TypeError(
                     f"{label} of {name_of(self.fun)} is {array_text(leaf)}: check_jacobian wants "
                     "real outputs. Return real and imaginary parts, or convert it to float."
                 )
-        return _leaves(output)
+        return _leaves(stripped)
 
     def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[tuple[Any, StateTrace], int]:
         with StateTrace(seeds) as trace:  # what is written in here is dropped

@@ -144,6 +144,14 @@ def test_unxt_under_jit_and_in_a_jacobian():
     assert float(block.to_decimal(u.mA)) == pytest.approx(4.0)
 
 
+def test_static_quantities_of_unxt():
+    quantity = pytest.importorskip("unxt.quantity").StaticQuantity(np.array([1.0, 2.0]), "mV")
+    found = to_brainunit(quantity)
+    assert found.unit == u.mV
+    np.testing.assert_array_equal(found.mantissa, [1.0, 2.0])
+    assert type(found.mantissa) is np.ndarray
+
+
 def refused():
     pint = pytest.importorskip("pint")
     units = pytest.importorskip("astropy.units")

@@ -25,6 +25,7 @@ from jax.core import Tracer
 
 from unitjac import _typed
 from unitjac._errors import array_text, has_tracer, is_arraylike, path_text
+from unitjac._foreign import is_foreign, refuse_foreign
 
 from . import remembered
 
@@ -288,8 +289,9 @@ def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:
 
 
 def _check_leaves(value: Any, state: State) -> None:
-    for path, leaf in _typed.flatten_with_path(value)[0]:
+    for path, leaf in _typed.flatten_with_path(value, is_leaf=is_foreign)[0]:
         if not is_arraylike(leaf):
+            refuse_foreign(leaf, lambda path=path: path_text(_name(state) + ".value", path))
             raise TypeError(
                 f"{path_text(_name(state) + '.value', path)} must be an array, a number or a "
                 f"quantity, got {array_text(leaf)}. Keep other objects beside the state."

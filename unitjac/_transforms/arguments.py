@@ -127,6 +127,11 @@ def check_keywords(unknown: Iterable[str], known: Sequence[str], transform: str)
         )
 
 
+def argument_name(name: int | str) -> str:
+    """How messages call an argument by its position or by its keyword."""
+    return f"argument {name!r}"
+
+
 def name_of(fun: Callable[..., Any]) -> str:
     """How messages call ``fun``."""
     inner = getattr(fun, "func", fun)  # a functools.partial has no name of its own

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from unitjac import _typed
-from unitjac._errors import OURS, is_arraylike, library_folder, path_text
+from unitjac._errors import OURS, is_arraylike, library_folder, path_text, refuse_foreign_in
 from unitjac._states.state import StateTrace
 from unitjac._units.quantity import (
     UNIT_FOLDERS,
@@ -25,7 +25,7 @@ from unitjac._units.quantity import (
     unit_text,
 )
 
-from .arguments import check_function, name_of
+from .arguments import argument_name, check_function, name_of
 from .compiled import is_traced
 from .static import is_jax_array, pack
 
@@ -74,12 +74,17 @@ def check_units(
     {'I': Unit("pA")}
     """
     check_function(fun, "check_units", "(fun, x)")
+    for key, arg in (*enumerate(args), *(kwargs or {}).items()):
+        refuse_foreign_in(arg, argument_name(key))
+    refuse_foreign_in(returns, "returns")
     packed = pack((args, dict(kwargs or {})), is_traced, is_leaf=is_quantity)
 
     def abstractly(arrays: list[Any]) -> Any:
         positional, named = type(packed)(arrays, packed.skeleton, packed.treedef).unpack()
         with StateTrace():  # what is written in here is dropped
-            return pack(fun(*positional, **named), is_jax_array)
+            result = fun(*positional, **named)
+            refuse_foreign_in(result, f"the output of {name_of(fun)}")
+            return pack(result, is_jax_array)
 
     try:
         result = jax.eval_shape(abstractly, packed.arrays).unpack()

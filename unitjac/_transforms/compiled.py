@@ -18,14 +18,16 @@ import jax
 import numpy as np
 
 from unitjac import _typed
-from unitjac._errors import is_arraylike, path_text
+from unitjac._errors import array_text, is_arraylike, path_text, refuse_foreign_in
+from unitjac._foreign import refuse_foreign
 from unitjac._states.state import State, StateTrace, commit, raise_leak
-from unitjac._units.quantity import is_quantity, with_units_of
+from unitjac._units.quantity import Quantity, is_quantity, with_units_of
 
+from .arguments import argument_name
 from .static import Packed, is_hashable, pack
 from .uncut import Uncut
 
-_traced_types: set[type] = set()  # the types for which is_traced holds, as they come
+_traced_types: set[type] = {Quantity}  # the types for which is_traced holds, as they come
 
 
 Call = Callable[[tuple[Any, ...], dict[str, Any]], Any]
@@ -42,6 +44,7 @@ class Compiled:
     def __init__(self, fun: Call, states: Iterable[State]):
         self._fun = fun
         self._states = tuple(states)
+        self._adopts = any(state.holds_itself for state in self._states)
         self._written: tuple[State, ...] = ()  # by the last trace, for messages
         self._lock = threading.Lock()
         self._jitted: Any = jax.jit(self._run)
@@ -73,8 +76,11 @@ class Compiled:
             if kwargs and not _all_traced((), kwargs):
                 args, kwargs = _pack_arguments(args, kwargs), None
         while True:
+            values = [state.value for state in self._states]
+            if self._adopts:
+                _check_values(self._states, values)
             try:
-                return program([state.value for state in self._states], args, kwargs)
+                return program(values, args, kwargs)
             except _NewStates as found:
                 self._learn(found.states)
             except jax.errors.UnexpectedTracerError as error:
@@ -104,6 +110,14 @@ class Compiled:
         with self._lock:
             known = set(self._states)
             self._states += tuple(state for state in found if state not in known)
+            self._adopts = any(state.holds_itself for state in self._states)
+
+
+def _check_values(states: Iterable[State], values: Iterable[Any]) -> None:
+    """Raise where a state of another library, which takes anything, would lose a unit."""
+    for state, value in zip(states, values, strict=True):
+        if state.holds_itself and type(value) not in _traced_types:
+            refuse_foreign_in(value, lambda state=state: repr(state), trees_pass=True)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -168,9 +182,10 @@ def _is_output(leaf: Any) -> bool:
 def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
     packed = pack((args, kwargs), is_traced, is_leaf=is_quantity)
     for k, static in enumerate(packed.skeleton):
+        refuse_foreign(static.value, lambda k=k: _argument_label(args, kwargs, k))
         if not is_hashable(static.value):
             raise TypeError(
-                f"{_argument_label(args, kwargs, k)} is a {type(static.value).__name__}, which "
+                f"{_argument_label(args, kwargs, k)} is {array_text(static.value)}, which "
                 "cannot be hashed: under jit=True an argument that is no array is static. Pass "
                 "something hashable (a tuple, a frozenset, a frozen dataclass), or use jit=False."
             )
@@ -180,5 +195,5 @@ def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
 def _argument_label(args: tuple[Any, ...], kwargs: dict[str, Any], k: int) -> str:
     entries, _ = _typed.flatten_with_path((args, kwargs), is_leaf=is_quantity)
     (where, key, *rest), _ = entries[k]
-    name = key.idx if where.idx == 0 else repr(key.key)
-    return path_text(f"argument {name}", tuple(rest))
+    name = argument_name(key.idx if where.idx == 0 else key.key)
+    return path_text(name, tuple(rest))

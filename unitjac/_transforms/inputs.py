@@ -5,18 +5,29 @@ Owns: which leaf of which state or argument is which column. Never touches: deri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from unitjac._engine.dtypes import Mode, Offers, check_input, has_tangent
-from unitjac._errors import abstract, array_text, is_arraylike, path_text
+from unitjac._errors import (
+    abstract,
+    array_text,
+    dtype_of,
+    is_arraylike,
+    path_text,
+    refuse_foreign_in,
+)
+from unitjac._foreign import refuse_foreign
 from unitjac._states.adopted import as_state
 from unitjac._states.state import State
 from unitjac._units.quantity import Stripped, Unit, strip
 
-from .arguments import Selection
+from .arguments import Selection, argument_name
 
 
 @dataclass(frozen=True)
@@ -74,11 +85,12 @@ class Inputs:
         self.args = args
 
     @classmethod
-    def of(
-        cls, selection: Selection, args: tuple[Any, ...], keywords: Sequence[str] = ()
-    ) -> Inputs:
+    def of(cls, selection: Selection, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
         """The inputs of a call with these arguments, after a check that all are arrays."""
-        positions = selection.positions(len(args), keywords)
+        positions = selection.positions(len(args), kwargs)
+        for name, arg in (*enumerate(args), *kwargs.items()):
+            if name not in positions:
+                refuse_foreign_in(arg, argument_name(name), trees_pass=True)
         groups: list[Group] = []
 
         def add(roots: tuple[str, ...], tree: Any, is_tuple: bool = False) -> None:
@@ -88,7 +100,7 @@ class Inputs:
         for state, label in selection.labelled_states:
             add((label,), state.value)
         if positions:
-            roots = tuple(f"argument {n}" for n in positions)
+            roots = tuple(map(argument_name, positions))
             picked = tuple(args[n] for n in positions)
             add(roots, picked[0] if selection.is_single else picked, not selection.is_single)
         inputs = cls(selection, positions, groups, args)
@@ -159,9 +171,10 @@ class Inputs:
 
     def place(self, leaves: Sequence[Any]) -> tuple[list[Any], dict[State, Any]]:
         """The arguments and the states' values, with other magnitudes in the active columns."""
-        magnitudes = list(self.magnitudes)
-        for j, leaf in zip(self.active, leaves, strict=True):
-            magnitudes[j] = leaf
+        moved = dict(zip(self.active, leaves, strict=True))
+        magnitudes = [
+            moved[j] if j in moved else _as_jax(held) for j, held in enumerate(self.magnitudes)
+        ]
         trees = [
             group.stripped.attach([magnitudes[j] for j in group.columns]) for group in self.groups
         ]
@@ -180,9 +193,17 @@ class Inputs:
                     "Name it in grad_states."
                 )
             if not is_arraylike(leaf):
+                refuse_foreign(leaf, self.labels[j])
                 raise TypeError(
                     f"{self.labels[j]} must be an array, a number or a quantity to be "
                     f"differentiated, got {array_text(leaf)}. Name other positions in argnums"
                     f"{' (None for the states alone)' if self.selection.has_states else ''}, "
                     "or pass it outside of the differentiated tree."
                 )
+
+
+def _as_jax(magnitude: Any) -> Any:
+    """What JAX would hand to the function: whole numbers too are arrays of its own there."""
+    if isinstance(magnitude, jax.Array | jax.ShapeDtypeStruct):
+        return magnitude
+    return magnitude if dtype_of(magnitude) == jax.dtypes.float0 else jnp.asarray(magnitude)

@@ -280,7 +280,7 @@ def _trace(
     check_states: bool,
 ) -> Traced:
     check_function(fun, name, "(fun, (x,), (dx,))" if name == "jvp" else "(fun, x)")
-    inputs = Inputs.of(selection, primals, tuple(kwargs or ()))
+    inputs = Inputs.of(selection, primals, kwargs or {})
     inputs.check_dtypes(mode="rev", holomorphic=False, allow_int=True)
     return Traced(
         fun,

@@ -22,6 +22,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._engine.dtypes import Label, has_tangent, is_complex
 from unitjac._errors import abstract, array_text, dtype_of, is_arraylike, path_text
+from unitjac._foreign import refuse_foreign
 from unitjac._units.quantity import (
     Stripped,
     Unit,
@@ -69,6 +70,8 @@ class PullBack:
 
     def __call__(self, pull: Callable[..., Any], cotangent: Any) -> Any:
         given = _match(cotangent, self.structure, "the cotangent", "the output")
+        for i, magnitude in enumerate(given.magnitudes):
+            _check_array(magnitude, functools.partial(self._label, i))
         outs = self.structure.units
         products = [unit_product(ct, out) for ct, out in zip(given.units, outs, strict=True)]
         product = self._common(products, given)
@@ -142,10 +145,10 @@ def seeds(inputs: Inputs, tangent: Any) -> list[Any]:
         def label(j: int = j) -> str:
             return f"the tangent of {inputs.labels[j]}"
 
+        _check_array(magnitude, label)
         if not has_tangent(like):
             _seed((magnitude, None), like, label)
             continue
-        _check_array(magnitude, label)
         if not same_dimension(unit, inputs.units[j]):
             raise ValueError(
                 f"{label()} is in {unit_text(unit)}, but a tangent has the dimension of its input, "
@@ -216,6 +219,7 @@ def _match(tree: Any, like: Stripped, what: str, whose: str) -> Stripped:
 
 def _check_array(magnitude: Any, label: Label) -> None:
     if not is_arraylike(magnitude):
+        refuse_foreign(magnitude, label)
         raise TypeError(
             f"{label()} must be an array, a number or a quantity, got {array_text(magnitude)}. "
             "Give one of the shape and unit that belong there."
@@ -225,7 +229,6 @@ def _check_array(magnitude: Any, label: Label) -> None:
 def _seed(given: Given, like: Any, label: Label) -> Any:
     """A magnitude scaled to its place: with the shape and dtype of the tangents of ``like``."""
     magnitude, unit = given
-    _check_array(magnitude, label)
     if not has_tangent(like):
         if dtype_of(magnitude) != jax.dtypes.float0 or np.shape(magnitude) != like.shape:
             raise TypeError(

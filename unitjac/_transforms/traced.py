@@ -12,7 +12,9 @@ from typing import Any
 import jax
 
 from unitjac import _typed
-from unitjac._errors import array_text, is_arraylike, path_text
+from unitjac._errors import array_text, is_arraylike, path_text, refuse_foreign_in
+from unitjac._foreign import refuse_foreign
+from unitjac._states.adopted import Adopted
 from unitjac._states.remembered import Memory
 from unitjac._states.state import (
     State,
@@ -85,6 +87,9 @@ class Traced:
         except jax.errors.UnexpectedTracerError as error:
             raise_leak(error, self.writes)
         count_inner_reads(trace.inner_reads)
+        for state in trace.reads:
+            if isinstance(state, Adopted):
+                refuse_foreign_in(state.held(), lambda state=state: repr(state), trees_pass=True)
         if self.check_states:
             check_used(trace, self.inputs.selection, self.fun)
         output, aux = self._split(result)
@@ -134,6 +139,7 @@ class Traced:
     def _check_outputs(self, magnitudes: list[Any]) -> None:
         for i, magnitude in enumerate(magnitudes):
             if not is_arraylike(magnitude):
+                refuse_foreign(magnitude, self.output_label(i))
                 raise TypeError(
                     f"{self.output_label(i)} must be an array, a number or a quantity, got "
                     f"{array_text(magnitude)}. Return it as aux with has_aux=True."

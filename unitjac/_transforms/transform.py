@@ -180,7 +180,7 @@ class GradientTransform(abc.ABC):
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         """The function at these arguments, after the checks of what goes in."""
-        inputs = Inputs.of(self.selection, args, tuple(kwargs))
+        inputs = Inputs.of(self.selection, args, kwargs)
         mode_in, mode_out = self._rules(inputs)
         inputs.check_dtypes(
             mode=mode_in,

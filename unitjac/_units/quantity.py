@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, wraps
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import brainunit as u
@@ -23,6 +24,7 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._errors import array_text, dtype_of, library_folder
+from unitjac._foreign import is_foreign
 
 Unit = u.Unit
 Quantity = u.Quantity
@@ -42,19 +44,22 @@ class Stripped(NamedTuple):
     """A tree without its units: magnitudes leaf by leaf, and what is needed to go back.
 
     The key paths are those of the tree itself: a container may look at what it is made of, so that
-    none is made of stand-ins.
+    none is made of stand-ins. ``kinds`` has the structure of each leaf that is of a class derived
+    from ``Quantity``.
     """
 
     magnitudes: list[Any]
     units: tuple[Unit | None, ...]
     treedef: Any
     paths: list[tuple[Any, ...]]
+    kinds: Mapping[int, Any] = MappingProxyType({})
 
     def attach(self, magnitudes: Sequence[Any]) -> Any:
         """The tree with other magnitudes, in the same units."""
-        return self.treedef.unflatten(
-            [attach(m, unit) for m, unit in zip(magnitudes, self.units, strict=True)]
-        )
+        leaves = [attach(m, unit) for m, unit in zip(magnitudes, self.units, strict=True)]
+        for k, kind in self.kinds.items():
+            leaves[k] = kind.unflatten([magnitudes[k]])
+        return self.treedef.unflatten(leaves)
 
 
 def is_quantity(leaf: Any) -> bool:
@@ -62,17 +67,30 @@ def is_quantity(leaf: Any) -> bool:
     return isinstance(leaf, Quantity)
 
 
-def _is_whole_quantity(leaf: Any) -> bool:
+def _is_whole(node: Any) -> bool:
     # a filter of a module's leaves leaves quantities of None behind, which hold nothing
-    return is_quantity(leaf) and leaf.mantissa is not None
+    if is_quantity(node):
+        return node.mantissa is not None
+    return is_foreign(node)
 
 
 def strip(tree: Any) -> Stripped:
-    """Take the units off the leaves of ``tree``."""
-    entries, treedef = _typed.flatten_with_path(tree, is_leaf=_is_whole_quantity)
-    magnitudes = [leaf.mantissa if is_quantity(leaf) else leaf for _, leaf in entries]
-    units = tuple([leaf.unit if is_quantity(leaf) else None for _, leaf in entries])
-    return Stripped(magnitudes, units, treedef, [path for path, _ in entries])
+    """Take the units off the leaves of ``tree``.
+
+    A quantity of another library is a leaf, whatever it is to JAX, and no array: who takes arrays
+    refuses it.
+    """
+    entries, treedef = _typed.flatten_with_path(tree, is_leaf=_is_whole)
+    magnitudes: list[Any] = [leaf for _, leaf in entries]
+    units: list[Unit | None] = [None] * len(entries)
+    kinds: dict[int, Any] = {}
+    for k, (_, leaf) in enumerate(entries):
+        if not is_quantity(leaf):
+            continue
+        magnitudes[k], units[k] = leaf.mantissa, leaf.unit
+        if not _typed.is_exactly(leaf, Quantity) and not jax.tree_util.all_leaves([leaf]):
+            kinds[k] = _typed.structure(leaf)
+    return Stripped(magnitudes, tuple(units), treedef, [path for path, _ in entries], kinds)
 
 
 def attach(magnitude: Any, unit: Unit | None) -> Any:

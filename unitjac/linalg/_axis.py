@@ -20,6 +20,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text, as_int, is_arraylike
+from unitjac._foreign import is_foreign, refuse_foreign
 from unitjac._units.quantity import (
     Stripped,
     Unit,
@@ -71,6 +72,7 @@ class Axis:
         paths = stripped.paths
         for magnitude, path in zip(stripped.magnitudes, paths, strict=True):
             if not is_arraylike(magnitude):
+                refuse_foreign(magnitude, f"leaf {jax.tree_util.keystr(path) or 'of the tree'}")
                 raise TypeError(
                     f"leaf {jax.tree_util.keystr(path) or 'of the tree'} must be an array, a "
                     f"number or a quantity, got {array_text(magnitude)}."
@@ -145,6 +147,7 @@ class Axis:
         for k, at in enumerate(self._places_in(given, what)):
             magnitude, unit = given.magnitudes[at], given.units[at]
             where = f"{what}, leaf {self.labels[k] or '(the only one)'},"
+            refuse_foreign(magnitude, where)
             if np.shape(magnitude) != self.shapes[k]:
                 raise ValueError(
                     f"{where} must have shape {self.shapes[k]}, got {np.shape(magnitude)}."
@@ -434,7 +437,7 @@ def _list_keys(count: int) -> tuple[Name, ...]:
 
 
 def _is_unit(leaf: Any) -> bool:
-    return leaf is None or is_quantity(leaf)
+    return leaf is None or is_quantity(leaf) or is_foreign(leaf)
 
 
 def _as_unit(unit: Any) -> Unit | None:
@@ -446,4 +449,5 @@ def _as_unit(unit: Any) -> Unit | None:
         return unit.unit
     if unit is None or is_arraylike(unit):
         return None
+    refuse_foreign(unit, "a unit")
     raise TypeError(f"a unit, its text or a quantity was expected, got {array_text(unit)}.")

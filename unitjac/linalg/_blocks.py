@@ -16,6 +16,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._engine.seeds import gathered
 from unitjac._errors import dtype_of
+from unitjac._foreign import refuse_foreign
 from unitjac._transforms.arguments import Selection
 from unitjac._units.quantity import (
     Unit,
@@ -121,6 +122,7 @@ def _entries(magnitude: Any, unit: Unit | None, rows: Axis, i: int, cols: Axis, 
     """One block as a matrix in the unit that the axes say."""
     where = f"block ({rows.labels[i]}, {cols.labels[j]})"
     shape, want = rows.shapes[i] + cols.shapes[j], unit_ratio(rows.units[i], cols.units[j])
+    refuse_foreign(magnitude, where)
     if np.shape(magnitude) != shape:
         raise ValueError(f"{where} must have shape {shape}, got {np.shape(magnitude)}.")
     if dtype_of(magnitude) == jax.dtypes.float0:

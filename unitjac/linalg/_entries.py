@@ -15,6 +15,7 @@ from jax.experimental.sparse import BCOO
 from unitjac import _typed
 from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text
+from unitjac._foreign import refuse_foreign
 
 from ._axis import inexact
 from ._dtypes import wide
@@ -36,6 +37,7 @@ def as_entries(array: Any) -> Any:
                 "dimensions. For a batch write jax.vmap around the function that makes the matrix."
             )
         return with_data(array, inexact(array.data))
+    refuse_foreign(array, "the array")
     array = gathered(inexact(array))
     if array.ndim != 2:
         raise ValueError(

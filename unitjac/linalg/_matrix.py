@@ -21,6 +21,7 @@ from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
 from unitjac._errors import array_text, is_arraylike
+from unitjac._foreign import refuse_foreign
 from unitjac._transforms.arguments import select
 from unitjac._units.quantity import (
     Unit,
@@ -475,6 +476,7 @@ def _product(left: UnitMatrix, right: UnitMatrix) -> UnitMatrix:
 def _scalar(factor: Any) -> tuple[Any, Unit | None]:
     """Magnitude and unit of a number or a scalar quantity."""
     magnitude, unit = (factor.mantissa, factor.unit) if is_quantity(factor) else (factor, None)
+    refuse_foreign(magnitude, "the factor of a matrix")
     if not is_arraylike(magnitude) or np.shape(magnitude) != ():
         raise TypeError(
             "a matrix can be multiplied or divided by a number or a scalar quantity, got "

@@ -17,7 +17,7 @@ from typing import Any
 
 from unitjac import _typed
 from unitjac._errors import array_text, path_text
-from unitjac._transforms.arguments import name_of
+from unitjac._transforms.arguments import argument_name, name_of
 from unitjac._transforms.compiled import is_traced
 from unitjac._transforms.inputs import Inputs
 from unitjac._units.quantity import Unit, is_quantity, same_dimension, unit_text
@@ -80,7 +80,7 @@ def fields(
 
 def _argument(path: tuple[Any, ...], leaf: Any) -> Field:
     where, key, *rest = path
-    label = path_text(f"argument {key.idx if where.idx == 0 else repr(key.key)}", tuple(rest))
+    label = path_text(argument_name(key.idx if where.idx == 0 else key.key), tuple(rest))
     if not is_traced(leaf):
         return Field(label, _static_text(leaf))
     if is_quantity(leaf):

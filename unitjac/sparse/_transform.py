@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.experimental.sparse import BCOO
 
@@ -149,7 +148,7 @@ class SparseTransform(GradientTransform):
         self, args: tuple[Any, ...], kwargs: dict[str, Any], given: Any, fallback: Fallback
     ) -> None:
         """Find the pattern, unless it is given, and the seeds for it."""
-        inputs = Inputs.of(self.selection, args, tuple(kwargs))
+        inputs = Inputs.of(self.selection, args, kwargs)
         seen = outline(self._trace, self._derive, inputs, args, kwargs)
         rows, cols = self._sides(inputs, seen.outputs)
         if given is None:
@@ -301,5 +300,6 @@ def _fields(outputs: Outputs) -> Any:
 
 def _constants(*arrays: np.ndarray) -> tuple[jax.Array, ...]:
     """Arrays of JAX, and no tracers where this is asked for inside of a trace."""
+    # put there explicitly, which jax.transfer_guard allows
     with jax.ensure_compile_time_eval():
-        return tuple([jnp.asarray(array) for array in arrays])
+        return tuple([jax.device_put(array) for array in arrays])
