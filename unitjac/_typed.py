@@ -35,13 +35,15 @@ linear_transpose = cast("Callable[[Linear, list[Any]], Pull]", jax.linear_transp
 
 get_opaque_trace_state = cast("Callable[..., Any]", core.get_opaque_trace_state)
 lax_map = cast("Callable[..., list[Any]]", jax.lax.map)
+cond = cast("Callable[..., Any]", jax.lax.cond)
+custom_linear_solve = cast("Callable[..., Any]", jax.lax.custom_linear_solve)
+while_loop = cast("Callable[..., Any]", jax.lax.while_loop)
 fori_loop = cast("Callable[..., Any]", jax.lax.fori_loop)
 finfo = cast("Callable[[Any], Any]", jnp.finfo)
 diagonal = cast("Callable[[Any], jax.Array]", jnp.diagonal)
 cholesky: Callable[[Any], jax.Array] = jnp.linalg.cholesky
 det: Callable[[Any], jax.Array] = jnp.linalg.det
 norm: Callable[..., jax.Array] = jnp.linalg.norm
-solve: Callable[[Any, Any], jax.Array] = jnp.linalg.solve
 
 
 def is_a(value: Any, kind: Any) -> bool:

@@ -62,8 +62,9 @@ def solve_symmetric(matrix: UnitMatrix, right: Any) -> Any:
     array, _, factors, columns = mirrored(matrix)
     lower, d = _factor(array)
     by_rows = (-1, *[1] * (right.ndim - 1))
-    found = jax.scipy.linalg.cho_solve((lower, True), right / d.reshape(by_rows))
-    found = found * (jnp.asarray(factors, d.dtype) / d).reshape(by_rows)
+    d = d.reshape(by_rows)
+    found = jax.scipy.linalg.cho_solve((lower, True), right / d)
+    found = found * (jnp.asarray(factors, d.dtype).reshape(by_rows) / d)
     return found if columns is None else found[np.argsort(columns)]
 
 

@@ -5,8 +5,10 @@ Owns: these two, and for which units they are defined. Never touches: equations,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -16,6 +18,7 @@ from unitjac._units.quantity import (
     Unit,
     attach_block,
     is_dimensionless,
+    real_dtype,
     unit_product,
     unit_ratio,
 )
@@ -25,7 +28,7 @@ from ._entries import diagonal, scaled
 from ._form import check_square, one_unit, power
 from ._lapack import by_lapack
 from ._matrix import UnitMatrix
-from ._scaling import exponents, power_of_two
+from ._scaling import balanced, base_powers, inverse_powers, times
 
 
 @by_lapack
@@ -58,11 +61,8 @@ def det(matrix: UnitMatrix) -> Any:
     unit = unit_ratio(_product_of(matrix.rows), _product_of(matrix.cols))
     if is_dimensionless(unit):  # the scales of many units would leave what the dtype holds
         matrix, unit = _in_base_units(matrix), UNITLESS
-    array = matrix.dense
-    rho, gamma = exponents(array, matrix.rows, matrix.cols)
-    up, down = power_of_two(-rho), power_of_two(-gamma)
-    value = _typed.det(array * up[:, None] * down)
-    return attach_block(_times_power(value, rho.sum() + gamma.sum()), unit)
+    value, exponent = _compiled(matrix.dense, base_powers(matrix.cols, matrix.dtype))
+    return attach_block(_times_power(value, exponent), unit)
 
 
 def trace(matrix: UnitMatrix) -> Any:
@@ -112,7 +112,31 @@ def _in_base_units(matrix: UnitMatrix) -> UnitMatrix:
     return matrix.to(rows=rows, cols=cols)
 
 
+def _scaled_det(array: Any, down: Any) -> tuple[Any, Any]:
+    """The determinant over a power of two, and that power's exponent.
+
+    Sums of rows and columns are near one, so that pivots depend on no unit, and rows have lengths
+    near one, so that the determinant of a large matrix neither overflows nor underflows.
+    """
+    sizes = jnp.abs(jax.lax.stop_gradient(array))
+    up, down = balanced(sizes, down)
+    lengths = _typed.norm(sizes * up[:, None] * down[None, :], axis=1)
+    up = up * inverse_powers(lengths * 2**0.5)
+    value = _typed.det(times(times(array, up[:, None]), down[None, :]))
+    # frexp is 0.5 times two to the power of one more
+    exponents = [jnp.sum(1 - jnp.frexp(scales)[1]) for scales in (up, down)]
+    return value, exponents[0] + exponents[1]
+
+
+_compiled: Callable[..., tuple[Any, Any]] = jax.jit(_scaled_det)
+
+
 def _times_power(value: Any, exponent: Any) -> Any:
     """``value * 2.0 ** exponent``, where the power alone may leave what the dtype holds."""
-    half = jnp.floor(exponent / 2)
-    return value * power_of_two(half) * power_of_two(exponent - half)
+    most = _typed.finfo(value.dtype).maxexp - 1
+    half = exponent // 2
+    for part in (half, exponent - half):
+        # no inf, so that a determinant of nought stays one
+        one = jnp.ones((), real_dtype(value.dtype))
+        value = times(value, jnp.ldexp(one, jnp.minimum(part, most)))
+    return value

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from unitjac._errors import array_text, dtype_of
+from unitjac._typed import finfo
 
 from ._matrix import UnitMatrix
 
@@ -33,11 +34,24 @@ def by_lapack(function: Function) -> Function:
                 "jacobian_matrix(fun)(...) or UnitMatrix.from_blocks(blocks, outputs, inputs); for "
                 f"a plain array there is jnp.linalg.{function.__name__}."
             )
-        if jnp.finfo(matrix.dtype).bits > 16:
+        if finfo(matrix.dtype).bits > 16:
             return function(matrix, *args, **kwargs)
-        return _cast(function(_cast(matrix, jnp.float32), *args, **kwargs), matrix.dtype)
+        args, kwargs = _widened((args, kwargs))
+        return _cast(function(_widened(matrix), *args, **kwargs), matrix.dtype)
 
     return cast("Function", of_matrix)
+
+
+def _widened(tree: Any) -> Any:
+    """The real numbers of 16 bits in 32; all else as it is."""
+
+    def widened_leaf(leaf: Any) -> Any:
+        dtype = getattr(leaf, "dtype", None)
+        if dtype is None or not jnp.issubdtype(dtype, jnp.floating) or finfo(dtype).bits > 16:
+            return leaf
+        return leaf.astype(jnp.float32)
+
+    return jax.tree.map(widened_leaf, tree)
 
 
 def _cast(tree: Any, dtype: Any) -> Any:

@@ -1,13 +1,14 @@
 """Equations: ``solve``, ``inv``, ``lstsq``.
 
-Owns: which of them is defined for which units, and the scaling that makes their answers
-independent of the units. Never touches: eigenvalues, text.
+Owns: which of them is defined for which units, and in which scales they are solved. Never touches:
+eigenvalues, text.
 
 A BCOO is made dense here, since all of it factorizes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,16 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
-from unitjac import _typed
 from unitjac._units.quantity import Unit, real_dtype, unit_ratio, unit_text
 
 from ._axis import Axis, common_unit, odd_one
 from ._cholesky import solve_symmetric
 from ._entries import scaled
 from ._form import check_square, in_order, power
+from ._judged import solved
 from ._lapack import by_lapack
 from ._matrix import UnitMatrix
-from ._scaling import column_norms, exponents, power_of_two
+from ._scaling import base_powers, column_norms, inverse_powers, times
 
 
 @by_lapack
@@ -153,13 +154,25 @@ def lstsq(
     vector = matrix.rows.vector(right, "the right side")
     array = matrix.dense
     weight = _root_weights(matrix, weights)
-    array, vector = array * weight[:, None], vector * weight
-    norms = column_norms(array)
+    array, vector = times(array, weight[:, None]), times(vector, weight)
+    down = 1 / column_norms(array)
+    array = times(array, down[None, :])
     if assume_full_rank:
-        found = _by_qr(array / norms, vector)
+        found = _by_qr(*_by_size(array, vector))
     else:
-        found, *_ = jnp.linalg.lstsq(array / norms, vector, rcond=rcond)
-    return matrix.cols.tree(found / norms)
+        found, *_ = jnp.linalg.lstsq(array, vector, rcond=rcond)
+    return matrix.cols.tree(times(found, down))
+
+
+def _by_size(array: Any, vector: Any) -> tuple[Any, Any]:
+    """The rows in descending order of their largest entries.
+
+    Reflections mix rows: what a small one says would be rounded away where it stood above a large
+    one (A. J. Cox and N. J. Higham, BIT 38 (1998) 34).
+    """
+    largest = jnp.max(jnp.abs(jax.lax.stop_gradient(array)), axis=1, initial=0.0)
+    order = jnp.argsort(largest, descending=True)
+    return array[order], vector[order]
 
 
 @jax.custom_jvp
@@ -203,17 +216,28 @@ def _check_full_rank(matrix: UnitMatrix, rcond: float | None) -> None:
 
 
 def _solve_general(matrix: UnitMatrix, right: Any) -> Any:
-    """The magnitudes of the solution, for a right side in the units of the rows.
+    """The magnitudes of the solution, for a right side in the units of the rows."""
+    if not right.size:
+        return jnp.zeros(right.shape, jnp.promote_types(matrix.dtype, right.dtype))
+    return _compiled(matrix.dense, right, base_powers(matrix.cols, matrix.dtype))
 
-    Pivots are chosen among the entries of a column, so that only the scales of the rows matter,
-    and where all rows are one leaf not even these.
+
+def _in_scale(array: Any, right: Any, base: Any) -> jax.Array:
+    """Solved with rows in parts of their sums in base units, and columns in parts of theirs.
+
+    So the pivots are the same whatever the units, and no unit makes numbers overflow or underflow.
+    Powers of two round nothing.
     """
-    array = matrix.dense
-    if len(matrix.rows.units) > 1:
-        rho, _ = exponents(array, matrix.rows, matrix.cols)
-        up = power_of_two(-rho)
-        array, right = array * up[:, None], right * up.reshape(-1, *[1] * (right.ndim - 1))
-    return _typed.solve(array, right)
+    dtype = jnp.promote_types(array.dtype, right.dtype)
+    array, columns = array.astype(dtype), right.astype(dtype).reshape(len(array), -1)
+    sizes = jnp.abs(jax.lax.stop_gradient(array))
+    up = inverse_powers(jnp.sum(sizes * base[None, :], axis=1))[:, None]
+    down = inverse_powers(jnp.sum(sizes * up, axis=0))[:, None]
+    found = solved(times(times(array, up), down.T), times(columns, up))
+    return times(found, down).reshape(right.shape)
+
+
+_compiled: Callable[..., jax.Array] = jax.jit(_in_scale)
 
 
 def _right_side(rows: Axis, right: UnitMatrix) -> tuple[Any, Unit | None]:
