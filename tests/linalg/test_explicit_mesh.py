@@ -58,14 +58,14 @@ def of_trees(x, M, N):
     C = covariance(x, {("s", ("w",)): jnp.full((4, 2), 0.1)})
     axis = Axis.of(x)
     return {
-        "there and back": axis.tree(axis.vector(x)),
+        "there and back": axis.to_tree(axis.to_vector(x)),
         "covariance": C.dense,
         "std": C.std(),
         "correlation": C.correlation().dense,
         "diag": UnitMatrix.diag(x).dense,
         "typical": UnitMatrix.identity(x).scaled(x, x),
         "columns": UnitMatrix.from_columns([x["V"], x["V"]], jnp.ones(2)).dense,
-        "vector in parts": Axis.of([1.0, jnp.ones(3)]).tree(x["V"].mantissa),
+        "vector in parts": Axis.of([1.0, jnp.ones(3)]).to_tree(x["V"].mantissa),
     }
 
 
