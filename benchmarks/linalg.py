@@ -34,7 +34,7 @@ def equations(n: int, dtype: str) -> None:
     """``solve`` and ``inv`` of a square matrix."""
     a, b = _numbers((n, n), dtype) + n**0.5 * np.eye(n, dtype=dtype), _numbers((n,), dtype)
     matrix, right = UnitMatrix(jnp.asarray(a), _halves(n, dtype), _halves(n, dtype)), b
-    tree = matrix.rows.tree(jnp.asarray(right))
+    tree = matrix.rows.to_tree(jnp.asarray(right))
     _race(
         f"solve, {n:,} x {n:,}, {dtype}",
         {

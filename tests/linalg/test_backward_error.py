@@ -30,7 +30,7 @@ def solved(A, b):
     def both(system):
         array, right = system
         A = UnitMatrix(array, side, side)
-        return side.vector(solve(A, side.tree(right))), inv(A).dense
+        return side.to_vector(solve(A, side.to_tree(right))), inv(A).dense
 
     return map(np.asarray, jax.jit(lambda *all_of: jax.lax.map(both, all_of))(A, b))
 
@@ -165,7 +165,7 @@ def test_derivatives_where_the_solution_was_refined(rng):
     right, moved = rng.normal(size=3), rng.normal(size=(3, 3))
 
     def x_of(array, b):
-        return magnitudes_traced(solve(UnitMatrix(array, axis, axis), axis.tree(b)))
+        return magnitudes_traced(solve(UnitMatrix(array, axis, axis), axis.to_tree(b)))
 
     array, b, d_array = (jnp.asarray(v, "float32") for v in (CASCADE, right, moved))
     d_b = b[::-1]

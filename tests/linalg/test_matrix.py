@@ -641,3 +641,28 @@ def test_blocks_by_states_that_do_not_fit():
         UnitMatrix.from_blocks(blocks, like, 1.0, grad_states=states)
     with pytest.raises(TypeError, match=r"from_blocks wants a tree like the inputs, or gr"):
         UnitMatrix.from_blocks(blocks, like)
+
+
+# A tree as a vector
+
+
+@pytest.mark.parametrize("tree", [INPUTS, {}, 2.0 * u.mV, [jnp.zeros((0, 2)) * u.mV, jnp.eye(2)]])
+def test_a_tree_goes_to_a_vector_and_comes_back(tree):
+    axis = Axis.of(tree)
+    vector = axis.to_vector(tree)
+    assert vector.shape == (axis.size,)
+    back = axis.to_tree(vector)
+    assert_same(back, jax.tree.map(jnp.asarray, tree))
+    stack = axis.to_tree(jnp.stack([vector, 2 * vector], axis=1))
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(back)]
+    assert [np.shape(leaf) for leaf in jax.tree.leaves(stack)] == [(*s, 2) for s in shapes]
+
+
+def test_to_vector_and_back_under_jit_vmap_and_grad():
+    axis = Axis.of({"V": 1.0 * u.mV, "w": jnp.ones(2) * u.nA})
+    tree = {"V": 0.002 * u.volt, "w": jnp.array([3.0, 4.0]) * u.nA}
+    assert_numbers(jax.jit(axis.to_vector)(tree), [2.0, 3.0, 4.0], 1e-6)
+    batch = jax.vmap(axis.to_tree)(jnp.arange(6.0).reshape(2, 3))
+    assert_numbers(batch["w"].mantissa, [[1, 2], [4, 5]])
+    slope = jax.grad(lambda v: axis.to_tree(v)["V"].to_decimal(u.volt))(jnp.ones(3))
+    assert_numbers(slope, [1e-3, 0, 0], 1e-6)

@@ -54,6 +54,19 @@ class Axis:
 
     Static and hashable: an axis is part of a matrix's tree structure. Units are held leaf by
     leaf, so that a state of 10,000 voltages is one unit; None stands for a plain array.
+
+    It is the way from a tree of quantities to the vector of plain numbers that solvers of other
+    libraries want, and back: ``Axis.of(tree)``, :meth:`to_vector`, :meth:`to_tree`.
+
+    Examples
+    --------
+    >>> import brainunit as u
+    >>> from unitjac.linalg import Axis
+    >>> axis = Axis.of({"V": 1.0 * u.mV, "w": 1.0 * u.nA})
+    >>> axis.to_vector({"V": 0.002 * u.volt, "w": 3.0 * u.nA}).tolist()
+    [2.0, 3.0]
+    >>> axis.to_tree(axis.to_vector({"V": 0.002 * u.volt, "w": 3.0 * u.nA}))["V"]
+    Quantity(2., "mV")
     """
 
     treedef: Any
@@ -134,8 +147,21 @@ class Axis:
         pairs = zip(self.units, self.sizes, strict=True)
         return [unit for unit, size in pairs for _ in range(size)]
 
-    def vector(self, tree: Any, what: str = "the vector") -> Any:
+    def to_vector(self, tree: Any, what: str = "the vector") -> Any:
         """The entries of a tree like this axis as one array, in this axis' units.
+
+        Parameters
+        ----------
+        tree : pytree
+            Like the tree that the axis was made of, in units of the same dimensions. A tree of
+            another kind with the same names will do: leaves are paired by their names.
+        what : str
+            What the tree is called in messages.
+
+        Returns
+        -------
+        array of shape (size,)
+            Plain numbers, the leaves one after the other, in their common dtype.
 
         Raises
         ------
@@ -176,8 +202,19 @@ class Axis:
             )
         return order
 
-    def tree(self, vector: Any) -> Any:
-        """The tree that a vector in this axis' units stands for; further axes stay at the end."""
+    def to_tree(self, vector: Any) -> Any:
+        """The tree that a vector in this axis' units stands for.
+
+        Parameters
+        ----------
+        vector : array of shape (size, ...)
+            Plain numbers. Further axes stay at the end of each leaf.
+
+        Returns
+        -------
+        pytree
+            With the tree, the shapes and the units of the axis.
+        """
         rest = vector.shape[1:]
         leaves = [
             attach(part.reshape(shape + rest), unit)

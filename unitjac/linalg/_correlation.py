@@ -84,7 +84,7 @@ def _of_pairs(given: Mapping[Any, Any], axis: Axis) -> Any:
 
 def _block(value: Any, shape: tuple[int, ...], what: str) -> Any:
     """Plain numbers of one shape, laid in a row."""
-    return Axis.of(np.zeros(shape)).vector(value, what)
+    return Axis.of(np.zeros(shape)).to_vector(value, what)
 
 
 def _check_order(std: Any, axis: Axis) -> None:

@@ -74,7 +74,7 @@ def covariance(std: Any, correlation: Any = None) -> UnitMatrix:
             "cols=Axis.of(p).inverse()); if it holds deviations, name it: "
             'covariance({"w": array}).'
         )
-    vector = axis.vector(std)
+    vector = axis.to_vector(std)
     if correlation is None:
         array = jnp.diag(vector**2)
     else:

@@ -11,8 +11,6 @@ import jax
 import jax.numpy as jnp
 from jax.experimental.sparse import BCOO
 
-from unitjac import _typed
-
 
 def together(*arrays: Any) -> list[Any]:
     """The arrays in their common dtype, also where ``jax.numpy_dtype_promotion`` is strict."""
@@ -33,11 +31,6 @@ def cast(array: Any, dtype: Any) -> Any:
         indices_sorted=array.indices_sorted,
         unique_indices=array.unique_indices,
     )
-
-
-def wide(dtype: Any) -> Any:
-    """The dtype that numbers of ``dtype`` are scaled in: those of 16 bits in 32."""
-    return jnp.float32 if _typed.finfo(dtype).bits < 32 else dtype
 
 
 def joined_along(axis: int, arrays: list[Any]) -> jax.Array:

@@ -16,9 +16,9 @@ from unitjac import _typed
 from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text
 from unitjac._foreign import refuse_foreign
+from unitjac._units.quantity import wide_dtype
 
 from ._axis import inexact
-from ._dtypes import wide
 
 
 def as_entries(array: Any) -> Any:
@@ -68,11 +68,12 @@ def scaled(array: Any, up: Any, down: Any) -> Any:
         return array
     dtype = array.dtype
     # 16 bits hold few of the scales of units, and 32 bits all but the product of two
-    up, down = (jnp.asarray(factor, wide(dtype)) for factor in (up, down))
+    wide = wide_dtype(dtype)
+    up, down = (jnp.asarray(factor, wide) for factor in (up, down))
     if isinstance(array, BCOO):
         factor = up[array.indices[..., 0]] * down[array.indices[..., 1]]
-        return with_data(array, (array.data.astype(wide(dtype)) * factor).astype(dtype))
-    return (array.astype(wide(dtype)) * (up[:, None] * down[None, :])).astype(dtype)
+        return with_data(array, (array.data.astype(wide) * factor).astype(dtype))
+    return (array.astype(wide) * (up[:, None] * down[None, :])).astype(dtype)
 
 
 def diagonal(array: Any) -> jax.Array:

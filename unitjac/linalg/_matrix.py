@@ -195,7 +195,7 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
         rows = Axis.of(columns[0])
         rows = rows.with_units([product(unit, units[0]) for unit in rows.units])
         vectors = [
-            rows.times(unit_ratio(None, unit)).vector(column, f"column {j}")
+            rows.times(unit_ratio(None, unit)).to_vector(column, f"column {j}")
             for j, (column, unit) in enumerate(zip(columns, units, strict=True))
         ]
         return cls(jnp.stack(together(*vectors), axis=1), rows, cols)
@@ -220,7 +220,7 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
             cols = axis.with_units([like.units[k] for k in order])
         pairs = zip(axis.units, cols.units, strict=True)
         rows = axis.with_units([product(entry, col) for entry, col in pairs])
-        return cls(jnp.diag(axis.vector(entries)), rows, cols)
+        return cls(jnp.diag(axis.to_vector(entries)), rows, cols)
 
     @classmethod
     def identity(cls, like: Any, dtype: Any = None) -> UnitMatrix:
@@ -305,8 +305,8 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
         -------
         array of shape (m, n)
         """
-        typical_rows = self.rows.vector(rows, "the typical outputs")
-        typical_cols = self.cols.vector(cols, "the typical inputs")
+        typical_rows = self.rows.to_vector(rows, "the typical outputs")
+        typical_cols = self.cols.to_vector(cols, "the typical inputs")
         return scaled(self.dense, 1 / typical_rows, typical_cols)
 
     def std(self) -> Any:
@@ -318,7 +318,7 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
             If the units do not mirror, as those of a covariance do.
         """
         array, root, *_ = mirrored(self)
-        return root.tree(jnp.sqrt(diagonal(array)))
+        return root.to_tree(jnp.sqrt(diagonal(array)))
 
     def correlation(self) -> UnitMatrix:
         """The correlations that a covariance has: plain numbers with the labels of this matrix.
@@ -368,8 +368,8 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
         """The product with another matrix, or with a tree in the columns' dimensions."""
         if isinstance(other, UnitMatrix):
             return _product(self, other)
-        array, vector = together(self.array, self.cols.vector(other))
-        return self.rows.tree(array @ vector)
+        array, vector = together(self.array, self.cols.to_vector(other))
+        return self.rows.to_tree(array @ vector)
 
     def __rmatmul__(self, other: Any) -> Any:
         raise TypeError("a tree stands on the right of a matrix, A @ x. For x A write A.T @ x.")

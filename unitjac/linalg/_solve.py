@@ -66,7 +66,7 @@ def solve(matrix: UnitMatrix, right: Any, *, assume_symmetric: bool = False) -> 
     if isinstance(right, UnitMatrix):
         array, common = _right_side(matrix.rows, right)
         return UnitMatrix(solved(matrix, array), matrix.cols.times(common), right.cols)
-    return matrix.cols.tree(solved(matrix, matrix.rows.vector(right, "the right side")))
+    return matrix.cols.to_tree(solved(matrix, matrix.rows.to_vector(right, "the right side")))
 
 
 @by_lapack
@@ -151,7 +151,7 @@ def lstsq(
     """
     if assume_full_rank:
         _check_full_rank(matrix, rcond)
-    vector = matrix.rows.vector(right, "the right side")
+    vector = matrix.rows.to_vector(right, "the right side")
     array = matrix.dense
     weight = _root_weights(matrix, weights)
     array, vector = times(array, weight[:, None]), times(vector, weight)
@@ -161,7 +161,7 @@ def lstsq(
         found = _by_qr(*_by_size(array, vector))
     else:
         found, *_ = jnp.linalg.lstsq(array, vector, rcond=rcond)
-    return matrix.cols.tree(times(found, down))
+    return matrix.cols.to_tree(times(found, down))
 
 
 def _by_size(array: Any, vector: Any) -> tuple[Any, Any]:
@@ -260,7 +260,7 @@ def _root_weights(matrix: UnitMatrix, weights: Any) -> Any:
     rows = matrix.rows
     if weights is not None:
         wanted = rows.map_units(lambda unit: unit_ratio(None, power(unit, 2)))
-        return jnp.sqrt(wanted.vector(weights, "the weights"))
+        return jnp.sqrt(wanted.to_vector(weights, "the weights"))
     k = odd_one(rows.units)
     if k is not None:
         raise ValueError(
