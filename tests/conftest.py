@@ -14,6 +14,14 @@ import jax
 import numpy as np
 import pytest
 
+# Flags that projects set: UNITJAC_FLAGS=rank, dtype or both, with a comma between.
+FLAGS = {
+    "rank": ("jax_numpy_rank_promotion", "raise"),
+    "dtype": ("jax_numpy_dtype_promotion", "strict"),
+}
+for flag in filter(None, os.environ.get("UNITJAC_FLAGS", "").split(",")):
+    jax.config.update(*FLAGS[flag])
+
 SEED = int(os.environ.setdefault("UNITJAC_SEED", str(secrets.randbits(32))))
 
 # The first example of a property compiles, so that a deadline for one example says nothing.
@@ -22,7 +30,8 @@ hypothesis.settings.load_profile("unitjac")
 
 
 def pytest_report_header() -> str:
-    return f"seed: {SEED} (UNITJAC_SEED={SEED} repeats this run)"
+    flags = f", flags: {os.environ['UNITJAC_FLAGS']}" if os.environ.get("UNITJAC_FLAGS") else ""
+    return f"seed: {SEED} (UNITJAC_SEED={SEED} repeats this run){flags}"
 
 
 @pytest.fixture

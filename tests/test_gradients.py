@@ -19,6 +19,7 @@ from helpers import (
     eager_and_compiled,
     is_quantity,
     magnitudes,
+    mixes_dtypes,
     q,
 )
 
@@ -350,6 +351,7 @@ def test_scalar_inside_of_a_tree_has_a_gradient():
     assert_same(grad(lambda x: {"y": [x**2, None]}, unit_aware=True)(q(3.0, u.mV)), q(6.0, u.mV))
 
 
+@mixes_dtypes
 @eager_and_compiled
 def test_integers_have_float0_where_they_are_allowed(jit):
     def fun(x, n, b):
@@ -443,3 +445,15 @@ def test_plan_counts_one_pull_for_each_scale_of_the_outputs():
     assert (plan.passes, plan.blocks[0].unit) == (1, "mV")
     with pytest.raises(TypeError, match="grad wants one scalar output"):
         grad(lambda x: x).plan(x)
+
+
+@pytest.mark.parametrize("make", [grad, value_and_grad])
+def test_missing_positional_argument_is_a_type_error_as_in_jax(make):
+    text = r"^argnums has 0, but the function was called with 0 positional arguments and x by keyw"
+    for jit in (False, True):
+        with pytest.raises(TypeError, match=text):
+            make(lambda x: x**2, jit=jit)(x=2.0)
+        with pytest.raises(TypeError, match=r"^argnums has 1, but .* with 1 positional argument\."):
+            make(lambda x: x**2, argnums=(0, 1), jit=jit)(2.0)
+        with pytest.raises(ValueError, match=r"^argnums has -2, but"):
+            make(lambda x: x**2, argnums=-2, jit=jit)(2.0)

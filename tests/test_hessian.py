@@ -23,6 +23,7 @@ from helpers import (
     eager_and_compiled,
     is_quantity,
     magnitudes,
+    mixes_dtypes,
     q,
     unchanged,
 )
@@ -351,6 +352,7 @@ def test_state_that_the_function_writes_is_differentiated_where_it_stood(mode):
 # Numbers
 
 
+@mixes_dtypes
 @pytest.mark.parametrize("mode", ["auto", "fwd-over-rev", "rev-over-fwd"])
 def test_blocks_have_the_dtypes_of_jax_in_mixed_precision(mode):
     outer, inner = {"auto": ("fwd", "fwd")}.get(mode, tuple(mode.split("-over-")))

@@ -11,6 +11,7 @@ from helpers import (
     assert_same,
     dtype_of,
     is_quantity,
+    mixes_dtypes,
     q,
     three_transforms,
 )
@@ -110,6 +111,7 @@ def test_program_of_many_blocks_gives_back_one_array_for_an_output(transform):
     assert len(jax.tree.leaves(lowered.out_info)) == COUNT
 
 
+@mixes_dtypes
 def test_many_blocks_of_mixed_precision_beside_integers():
     # a narrow parameter has narrow blocks, an integer none
     def fun(p):

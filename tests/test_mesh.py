@@ -191,7 +191,7 @@ def test_explicit_axes_of_a_state_and_of_very_many_blocks():
         many = [x + k for k in range(16)]
         for make in (unitjac.jacrev, unitjac.jacfwd):
             blocks = make(lambda xs: [a * a for a in xs], jit=True)(many)
-            assert_close(blocks[3], [jnp.diag(2 * a * (k == 3)) for k, a in enumerate(many)])
+            assert_close(blocks[3], [jnp.diag(2.0 * a) * float(k == 3) for k, a in enumerate(many)])
 
 
 def test_seeds_are_not_spread_over_devices_where_arrays_are():

@@ -23,6 +23,7 @@ from helpers import (
     each,
     each_transform,
     eager_and_compiled,
+    mixes_dtypes,
     q,
     three_transforms,
 )
@@ -51,6 +52,7 @@ def with_units(fun):
     return lambda xs: [u.Quantity(y, unit=u.nA) for y in fun([u.get_mantissa(x) for x in xs])]
 
 
+@mixes_dtypes
 @three_transforms
 def test_leaves_of_every_precision_stand_side_by_side(transform):
     # forward mode takes real inputs and any outputs, reverse mode the other way round
@@ -113,6 +115,7 @@ PLAIN = {
 }
 
 
+@mixes_dtypes
 @pytest.mark.parametrize("name", PLAIN)
 @both_precisions
 @eager_and_compiled
@@ -175,6 +178,7 @@ def outcome(call: Callable[[], Any]) -> Any:
         return "refused"
 
 
+@mixes_dtypes
 @pytest.mark.parametrize("name", COMPLEX_FUNCTIONS)
 @pytest.mark.parametrize("holomorphic", [False, True], ids=["", "holomorphic"])
 @each_transform
@@ -212,6 +216,7 @@ def test_complex_quantities_have_units_as_real_ones_do(transform):
 # Integers
 
 
+@mixes_dtypes
 @pytest.mark.parametrize("way", ["eager", "compiled", "outer jit", "vmap"])
 @pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t is not FWD], ids=lambda t: t.name)
 def test_integers_and_bools_have_blocks_of_float0_and_no_unit(transform, way):
@@ -249,6 +254,7 @@ def test_integers_and_bools_have_blocks_of_float0_and_no_unit(transform, way):
     assert_same(found, expected)
 
 
+@mixes_dtypes
 @eager_and_compiled
 def test_integers_alone_and_in_states(jit):
     s = State({"n": jnp.arange(2), "V": q(3.0, u.mV)}, name="s")

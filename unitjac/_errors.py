@@ -12,7 +12,7 @@ import operator
 import os
 import sys
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -81,6 +81,15 @@ def dtype_of(leaf: Any) -> np.dtype:
     if dtype is not None:
         return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
     return np.dtype(jax.numpy.result_type(leaf))
+
+
+def common_dtype(leaves: Iterable[Any]) -> np.dtype:
+    """The dtype that holds numbers of all ``leaves``, with JAX's promotion forbidden or not."""
+    dtypes = set(map(dtype_of, leaves))
+    if len(dtypes) == 1:
+        return dtypes.pop()
+    with jax.numpy_dtype_promotion("standard"):
+        return np.dtype(jax.numpy.result_type(*dtypes) if dtypes else jax.numpy.result_type(float))
 
 
 def array_text(leaf: Any) -> str:

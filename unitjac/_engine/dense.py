@@ -21,7 +21,7 @@ from unitjac._errors import dtype_of
 from unitjac._typed import Linear, Pull
 
 from .dtypes import Mode, is_complex
-from .seeds import basis, cut, gathered, sizes
+from .seeds import basis, cut, gathered, joined, sizes
 from .sweep import Sweep
 
 Modes = Literal["fwd", "rev", "auto"]
@@ -65,9 +65,9 @@ class Stacks(NamedTuple):
             return jnp.zeros((m, n))
         if self.mode == "fwd":
             pairs = zip(self.stacks, sizes(self.outputs), strict=True)
-            return jnp.concatenate([gathered(stack).reshape(k, n) for stack, k in pairs], axis=0)
+            return joined([gathered(stack).reshape(k, n) for stack, k in pairs], axis=0)
         pairs = zip(self.stacks, sizes(self.inputs), strict=True)
-        return jnp.concatenate([gathered(stack).reshape(m, k) for stack, k in pairs], axis=1)
+        return joined([gathered(stack).reshape(m, k) for stack, k in pairs], axis=1)
 
 
 def jacobian(fun: Pure, leaves: list[Any], mode: Modes, sweep: Sweep = WHOLE) -> Stacks:
@@ -158,10 +158,10 @@ def _pushed(
 def _assembled(blocks: list[list[Any]], out_sizes: list[int], in_sizes: list[int]) -> Any:
     """Blocks as one matrix."""
     lines = [
-        jnp.concatenate([b.reshape(m, n) for b, n in zip(row, in_sizes, strict=True)], axis=1)
+        joined([b.reshape(m, n) for b, n in zip(row, in_sizes, strict=True)], axis=1)
         for row, m in zip(blocks, out_sizes, strict=True)
     ]
-    return jnp.concatenate(lines, axis=0)
+    return joined(lines, axis=0)
 
 
 def _constant(outputs: list[Any], carried: Any) -> Stacks:

@@ -76,10 +76,18 @@ def check_input(
 
 
 def check_output(
-    leaf: Any, label: Label, *, mode: Mode, holomorphic: bool, offers: Offers = ()
+    leaf: Any,
+    label: Label,
+    *,
+    mode: Mode,
+    holomorphic: bool,
+    allow_int: bool = False,
+    offers: Offers = (),
 ) -> None:
     """Raise a TypeError where ``leaf`` cannot be differentiated."""
     if jnp.issubdtype(dtype_of(leaf), jnp.floating) and not holomorphic:
+        return
+    if allow_int and not has_tangent(leaf):
         return
     came = f"{label()} is {array_text(leaf)}"
     if not has_tangent(leaf):

@@ -17,7 +17,7 @@ from jax.core import Tracer
 from jax.sharding import NamedSharding, PartitionSpec, get_abstract_mesh
 
 from unitjac import _typed
-from unitjac._errors import dtype_of, sharding_of
+from unitjac._errors import common_dtype, dtype_of, sharding_of
 
 
 def sizes(leaves: Sequence[Any]) -> list[int]:
@@ -36,7 +36,8 @@ def basis(leaves: Sequence[Any]) -> list[Any]:
     Each seed has its leaf's dtype, so that leaves of different precision stand side by side.
     """
     total = sum(sizes(leaves))
-    eye = jnp.eye(total, dtype=jnp.result_type(*[dtype_of(leaf) for leaf in leaves]))
+    dtypes = set(map(dtype_of, leaves))
+    eye = jnp.eye(total, dtype=dtypes.pop() if len(dtypes) == 1 else bool)
     return [
         _placed_like(part.astype(dtype_of(leaf)), leaf)
         for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
@@ -59,7 +60,7 @@ def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
     """
     return [
         _placed_like(
-            (rows[:, None] == jnp.arange(start, start + size))
+            (rows[:, None] == jnp.arange(start, start + size)[None, :])
             .astype(dtype_of(leaf))
             .reshape(rows.shape[0], *np.shape(leaf)),
             leaf,
@@ -79,6 +80,12 @@ def gathered(array: Any) -> Any:
     if sharding is None:
         return array
     return jax.sharding.reshard(array, NamedSharding(sharding.mesh, PartitionSpec()))
+
+
+def joined(parts: Sequence[Any], axis: int) -> Any:
+    """Arrays one after the other along an axis, in their common dtype."""
+    dtype = common_dtype(parts)
+    return jnp.concatenate([part.astype(dtype) for part in parts], axis)
 
 
 def cut(array: Any, leaves: Sequence[Any], axis: int) -> list[Any]:

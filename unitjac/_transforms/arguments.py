@@ -68,14 +68,18 @@ class Selection:
         wanted = (self.argnums,) if isinstance(self.argnums, int) else self.argnums
         for n in wanted:
             if not -count <= n < count:
-                raise ValueError(
-                    f"argnums has {n}, but the function was called with {_counted(count)}"
-                    f"{_by_keyword(keywords)}. Pass what is differentiated by position, and name "
-                    "its position from 0, or from -1 at the end."
-                )
+                raise ValueError(_out_of_range(n, count, keywords))
         positions = tuple(n % count for n in wanted)
         _check_distinct(wanted, positions)
         return positions
+
+    def check_enough(self, count: int, keywords: Iterable[str]) -> None:
+        """Raise a TypeError where a position is beyond ``count`` positional arguments."""
+        if self.argnums is None:
+            return
+        last = self.argnums if isinstance(self.argnums, int) else max(self.argnums)
+        if last >= count:
+            raise TypeError(_out_of_range(last, count, keywords))
 
 
 def select(grad_states: Any, argnums: Any) -> Selection:
@@ -192,6 +196,14 @@ def _check_distinct(wanted: Sequence[int], positions: Sequence[int]) -> None:
                 f"argnums names argument {n} twice, as {first} and as {wanted[i]}. "
                 "Name each position once."
             )
+
+
+def _out_of_range(n: int, count: int, keywords: Iterable[str]) -> str:
+    return (
+        f"argnums has {n}, but the function was called with {_counted(count)}"
+        f"{_by_keyword(keywords)}. Pass what is differentiated by position, and name its position "
+        "from 0, or from -1 at the end."
+    )
 
 
 def _counted(count: int) -> str:

@@ -109,6 +109,11 @@ class Gradient(_Pulled):
         self.offers = ("holomorphic", "allow_int")
         super().__init__(fun, **shared)
 
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+        # as in jax.grad, and as Python says of an argument that is missing
+        self.selection.check_enough(len(args), kwargs)
+        return super()._trace(args, kwargs)
+
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
         if not self.value_first:
             return super()._returns(state_part, arg_part, value, aux)

@@ -12,14 +12,14 @@ from typing import Any
 import jax
 
 from unitjac import _typed
-from unitjac._engine.dtypes import check_output
+from unitjac._engine.dtypes import check_output, has_tangent
 from unitjac._errors import abstract, as_int
 from unitjac._states.remembered import Memory
 from unitjac._states.state import StateTrace, commit, raise_leak
 
 from .arguments import Selection, check_function, select
 from .inputs import Inputs
-from .tangents import PullBack, PushForward, seeds
+from .tangents import PullBack, PushForward, pushed, seeds
 from .traced import Traced
 
 
@@ -197,9 +197,9 @@ def jvp(
     traced = _trace("jvp", fun, tuple(primals), kwargs, chosen, has_aux, check_states)
     tangent = chosen.pair(state_tangents, tuple(tangents[n] for n in moved))
     given = ([*traced.inputs.leaves],), ([*seeds(traced.inputs.abstract(), tangent)],)
-    outputs, pushed, aux = _run(traced, functools.partial(jax.jvp, traced, *given))
-    attach = traced.outputs.attach
-    return attach(outputs), attach(pushed), *((aux,) if has_aux else ())
+    outputs, tangents_out, aux = _run(traced, functools.partial(jax.jvp, traced, *given))
+    out = traced.outputs
+    return out.attach(outputs), pushed(out, tangents_out), *((aux,) if has_aux else ())
 
 
 def linear_transpose(
@@ -248,11 +248,14 @@ def linear_transpose(
             f"{', '.join(map(repr, traced.writes))} was written. Return the value instead."
         )
 
+    numbers = [i for i, out in enumerate(outputs) if has_tangent(out)]
+
     def outputs_of(inner: list[Any]) -> list[Any]:
-        return traced(inner)[0]
+        found = traced(inner)[0]
+        return [found[i] for i in numbers]
 
     pull = _typed.linear_transpose(outputs_of, leaves)
-    return functools.partial(PullBack(traced, outputs), pull)
+    return jax.tree_util.Partial(PullBack(traced, outputs, numbers), pull)
 
 
 def _chosen(grad_states: Any, argnums: Any, primals: tuple[Any, ...]) -> Selection:
@@ -285,8 +288,8 @@ def _trace(
         kwargs or {},
         has_aux=bool(has_aux),
         check_states=bool(check_states),
-        # products are defined for complex outputs too
-        check_output=functools.partial(check_output, mode="fwd", holomorphic=False),
+        # products are defined for complex outputs too, and whole numbers are float0 in them
+        check_output=functools.partial(check_output, mode="fwd", holomorphic=False, allow_int=True),
         memory=Memory.of(fun, name),
     )
 
@@ -311,7 +314,7 @@ def _moved(primals: Any, tangents: Any) -> tuple[int, ...]:
                 f"a {type(value).__name__}. Write jvp(fun, (x, y), (dx, dy))."
             )
     if len(primals) != len(tangents):
-        raise ValueError(
+        raise TypeError(
             f"there are {len(primals)} primals and {len(tangents)} tangents. Give one tangent for "
             "each primal, None where it is held fixed."
         )

@@ -6,11 +6,13 @@ a tangent is pushed or a cotangent pulled.
 A tangent of an input in unit V is in V, or in another unit of its dimension, and is converted.
 A cotangent may have any unit: with W = cotangent unit * output unit, what is pulled back to an
 input in V is in W / V. All leaves of a cotangent agree about W.
+Whole numbers have neither: what stands in their place is of dtype ``float0``, without a unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -18,11 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
-from unitjac._engine.dtypes import has_tangent, is_complex
-from unitjac._errors import abstract, array_text, dtype_of, is_arraylike
+from unitjac._engine.dtypes import Label, has_tangent, is_complex
+from unitjac._errors import abstract, array_text, dtype_of, is_arraylike, path_text
 from unitjac._units.quantity import (
     Stripped,
     Unit,
+    attach,
     attach_block,
     float0_block,
     is_dimensionless,
@@ -34,6 +37,7 @@ from unitjac._units.quantity import (
     unit_text,
 )
 
+from .arguments import name_of
 from .inputs import Group, Inputs
 from .traced import Traced
 
@@ -45,48 +49,65 @@ class PullBack:
     """From a cotangent, a tree like the output, to a tree like the inputs.
 
     It outlives the call that made it, and so keeps shapes and units of that call, but no array.
+
+    Parameters
+    ----------
+    traced : Traced
+        The function, after its call.
+    outputs : list of array
+        Its outputs.
+    pulled : sequence of int, optional
+        The outputs whose cotangents the linear function takes. Default: all.
     """
 
-    def __init__(self, traced: Traced, outputs: list[Any]):
+    def __init__(self, traced: Traced, outputs: list[Any], pulled: Sequence[int] | None = None):
         self.inputs = traced.inputs.abstract()
         self.structure = traced.outputs
         self.outputs = list(map(abstract, outputs))
-        self.labels = [f"the cotangent of {traced.output_label(i)}" for i in range(len(outputs))]
+        self.pulled = range(len(outputs)) if pulled is None else pulled
+        self.name = name_of(traced.fun)
 
     def __call__(self, pull: Callable[..., Any], cotangent: Any) -> Any:
         given = _match(cotangent, self.structure, "the cotangent", "the output")
-        product = self._common_product(given)
+        outs = self.structure.units
+        products = [unit_product(ct, out) for ct, out in zip(given.units, outs, strict=True)]
+        product = self._common(products, given)
         seeds = [
-            _seed((ct, unit_ratio(unit_product(unit, out), product)), like, label)
-            for ct, unit, out, like, label in zip(
-                given.magnitudes,
-                given.units,
-                self.structure.units,
-                self.outputs,
-                self.labels,
-                strict=True,
+            self._seed(i, ct, unit_ratio(of_leaf, product), like)
+            for i, (ct, of_leaf, like) in enumerate(
+                zip(given.magnitudes, products, self.outputs, strict=True)
             )
         ]
-        (pulled,) = pull(seeds)
+        (pulled,) = pull([seeds[i] for i in self.pulled])
         columns = {j: float0_block(leaf.shape) for j, leaf in enumerate(self.inputs.magnitudes)}
         for j, ct in zip(self.inputs.active, pulled, strict=True):
             columns[j] = attach_block(ct, unit_ratio(product, self.inputs.units[j]))
         parts = self.inputs.parts(lambda group: group.tree(columns))
         return self.inputs.selection.pair(*parts)
 
-    def _common_product(self, given: Stripped) -> Unit | None:
-        """W, the unit of cotangent times output, about which all leaves agree."""
-        outs = self.structure.units
-        products = [unit_product(ct, out) for ct, out in zip(given.units, outs, strict=True)]
-        for i, product in enumerate(products):
-            if not same_dimension(product, products[0]):
+    def _seed(self, i: int, cotangent: Any, unit: Unit, like: Any) -> Any:
+        if not has_tangent(like) and is_arraylike(cotangent) and not has_tangent(cotangent):
+            cotangent = float0_block(np.shape(cotangent))  # a whole number, as JAX takes it
+        return _seed((cotangent, unit), like, functools.partial(self._label, i))
+
+    def _label(self, i: int) -> str:
+        path = self.structure.paths[i]
+        return f"the cotangent of {path_text('output', path)} of {self.name}"
+
+    def _common(self, products: list[Unit], given: Stripped) -> Unit | None:
+        """W, the unit of cotangent times output, about which all leaves with tangents agree."""
+        active = [i for i, out in enumerate(self.outputs) if has_tangent(out)]
+        for i in active:
+            first = products[active[0]]
+            if not same_dimension(products[i], first):
+                wanted = _wanted(unit_ratio(first, self.structure.units[i]))
                 raise ValueError(
-                    f"{self.labels[i]} is in {unit_text(given.units[i])}, which times the "
-                    f"output's unit is {unit_text(product)}, while the first leaf makes "
-                    f"{unit_text(products[0])}. Give {_wanted(unit_ratio(products[0], outs[i]))}, "
-                    "so that what is summed over the outputs has one unit."
+                    f"{self._label(i)} is in {unit_text(given.units[i])}, which times the "
+                    f"output's unit is {unit_text(products[i])}, while the first leaf makes "
+                    f"{unit_text(first)}. Give {wanted}, so that what is summed over the outputs "
+                    "has one unit."
                 )
-        return products[0] if products else None
+        return products[active[0]] if active else None
 
 
 class PushForward:
@@ -100,25 +121,34 @@ class PushForward:
         self.structure = traced.outputs
 
     def __call__(self, push: Callable[..., Any], tangent: Any) -> Any:
-        return self.structure.attach(push(seeds(self.inputs, tangent)))
+        return pushed(self.structure, push(seeds(self.inputs, tangent)))
+
+
+def pushed(structure: Stripped, tangents: list[Any]) -> Any:
+    """What was pushed as a tree like the output, in its units."""
+    leaves = [
+        ct if dtype_of(ct) == jax.dtypes.float0 else attach(ct, unit)
+        for ct, unit in zip(tangents, structure.units, strict=True)
+    ]
+    return structure.treedef.unflatten(leaves)
 
 
 def seeds(inputs: Inputs, tangent: Any) -> list[Any]:
     """The magnitudes of a tangent in the columns that have one, each in its input's unit."""
     found: list[Any] = []
     for j, (magnitude, unit) in _columns(inputs, tangent).items():
-        label, like = f"the tangent of {inputs.labels[j]}", inputs.magnitudes[j]
+        like = inputs.magnitudes[j]
+
+        def label(j: int = j) -> str:
+            return f"the tangent of {inputs.labels[j]}"
+
         if not has_tangent(like):
-            if dtype_of(magnitude) != jax.dtypes.float0:
-                raise TypeError(
-                    f"{label} must be float0, as {array_text(like)} has no tangents, got "
-                    f"{array_text(magnitude)}. Give numpy.zeros(shape, jax.dtypes.float0)."
-                )
+            _seed((magnitude, None), like, label)
             continue
         _check_array(magnitude, label)
         if not same_dimension(unit, inputs.units[j]):
             raise ValueError(
-                f"{label} is in {unit_text(unit)}, but a tangent has the dimension of its input, "
+                f"{label()} is in {unit_text(unit)}, but a tangent has the dimension of its input, "
                 f"which is in {unit_text(inputs.units[j])}. Give it in that unit, or in another "
                 "one of its dimension."
             )
@@ -184,21 +214,28 @@ def _match(tree: Any, like: Stripped, what: str, whose: str) -> Stripped:
     return given
 
 
-def _check_array(magnitude: Any, label: str) -> None:
+def _check_array(magnitude: Any, label: Label) -> None:
     if not is_arraylike(magnitude):
         raise TypeError(
-            f"{label} must be an array, a number or a quantity, got {array_text(magnitude)}. Give "
-            "one of the shape and unit that belong there."
+            f"{label()} must be an array, a number or a quantity, got {array_text(magnitude)}. "
+            "Give one of the shape and unit that belong there."
         )
 
 
-def _seed(given: Given, like: Any, label: str) -> Any:
-    """A magnitude scaled to its place: with the shape and dtype of ``like``."""
+def _seed(given: Given, like: Any, label: Label) -> Any:
+    """A magnitude scaled to its place: with the shape and dtype of the tangents of ``like``."""
     magnitude, unit = given
     _check_array(magnitude, label)
+    if not has_tangent(like):
+        if dtype_of(magnitude) != jax.dtypes.float0 or np.shape(magnitude) != like.shape:
+            raise TypeError(
+                f"{label()} must be float0, as {array_text(like)} has no tangents, got "
+                f"{array_text(magnitude)}. Give numpy.zeros({like.shape}, jax.dtypes.float0)."
+            )
+        return magnitude
     if np.shape(magnitude) != like.shape or (is_complex(magnitude) and not is_complex(like)):
         raise ValueError(
-            f"{label} must be {array_text(like)}, got {array_text(magnitude)}. "
+            f"{label()} must be {array_text(like)}, got {array_text(magnitude)}. "
             "Give it that shape, and a dtype that this one can hold."
         )
     return rescale(jnp.asarray(magnitude, like.dtype), unit or unit_ratio(None, None))

@@ -74,7 +74,7 @@ class Traced:
         self.check_output = check_output
         self.memory = memory
         self.is_inside = runs_inside()
-        self.outputs = Stripped([], (), None)
+        self.outputs = Stripped([], (), None, [])
         self.reads: list[State] = []
         self.writes: list[State] = []
 

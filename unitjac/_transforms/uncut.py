@@ -22,8 +22,8 @@ from unitjac._units.quantity import (
     Unit,
     is_dimensionless,
     is_one,
-    real_dtype,
     scale_steps,
+    wide_dtype,
 )
 
 MANY = 256
@@ -89,14 +89,14 @@ def scaled_row(row: Any, units: Sequence[Unit | None], in_sizes: Sequence[int]) 
     ]
     if all(factor == 1.0 for factor in factors):
         return row
-    wide = jnp.promote_types(row.dtype, jnp.float32)
-    factor = jnp.asarray(np.repeat(factors, in_sizes), real_dtype(wide))
-    return (row.astype(wide) * factor).astype(row.dtype)
+    wide = wide_dtype(row.dtype)
+    factor = jnp.asarray(np.repeat(factors, in_sizes), wide)
+    return (row.astype(wide) * factor[None, :]).astype(row.dtype)
 
 
 def scales_in_one_step(units: Sequence[Sequence[Unit | None]], dtype: Any) -> bool:
     """Whether each scale of a dimensionless block is a number that ``dtype`` holds."""
-    wide = jnp.promote_types(dtype, jnp.float32)
+    wide = wide_dtype(dtype)
     distinct = {unit for row in units for unit in row if unit is not None}
     return all(
         len(scale_steps(unit, wide)) == 1

@@ -39,17 +39,16 @@ UNIT_FOLDERS = tuple(
 
 
 class Stripped(NamedTuple):
-    """A tree without its units: magnitudes leaf by leaf, and what is needed to go back."""
+    """A tree without its units: magnitudes leaf by leaf, and what is needed to go back.
+
+    The key paths are those of the tree itself: a container may look at what it is made of, so that
+    none is made of stand-ins.
+    """
 
     magnitudes: list[Any]
     units: tuple[Unit | None, ...]
     treedef: Any
-
-    @property
-    def paths(self) -> list[tuple[Any, ...]]:
-        """The key path of each leaf, a quantity being one leaf."""
-        numbered = self.treedef.unflatten(range(len(self.units)))
-        return [path for path, _ in _typed.flatten_with_path(numbered)[0]]
+    paths: list[tuple[Any, ...]]
 
     def attach(self, magnitudes: Sequence[Any]) -> Any:
         """The tree with other magnitudes, in the same units."""
@@ -70,10 +69,10 @@ def _is_whole_quantity(leaf: Any) -> bool:
 
 def strip(tree: Any) -> Stripped:
     """Take the units off the leaves of ``tree``."""
-    leaves, treedef = _typed.flatten(tree, is_leaf=_is_whole_quantity)
-    magnitudes = [leaf.mantissa if is_quantity(leaf) else leaf for leaf in leaves]
-    units = tuple([leaf.unit if is_quantity(leaf) else None for leaf in leaves])
-    return Stripped(magnitudes, units, treedef)
+    entries, treedef = _typed.flatten_with_path(tree, is_leaf=_is_whole_quantity)
+    magnitudes = [leaf.mantissa if is_quantity(leaf) else leaf for _, leaf in entries]
+    units = tuple([leaf.unit if is_quantity(leaf) else None for _, leaf in entries])
+    return Stripped(magnitudes, units, treedef, [path for path, _ in entries])
 
 
 def attach(magnitude: Any, unit: Unit | None) -> Any:
@@ -190,12 +189,12 @@ def rescale(magnitude: Any, unit: Unit) -> Any:
     dtype = dtype_of(magnitude)
     if not jnp.issubdtype(dtype, jnp.inexact):
         dtype = jnp.result_type(float)  # a scale would cut whole numbers
-    wide = jnp.promote_types(dtype, jnp.float32)
+    wide = wide_dtype(dtype)
     result = jnp.asarray(magnitude, wide)
     for k, factor in enumerate(scale_steps(unit, wide)):
         if k:  # else the compiler multiplies the factors first, which overflows
             result = jax.lax.optimization_barrier(result)
-        result = result * jnp.asarray(factor, real_dtype(wide))
+        result = result * jnp.asarray(factor, wide)
     return result.astype(dtype)
 
 
@@ -213,6 +212,11 @@ def scale_steps(unit: Unit, dtype: Any) -> tuple[float, ...]:
 def real_dtype(dtype: Any) -> Any:
     """The dtype of the real part of numbers of ``dtype``."""
     return _typed.finfo(dtype).dtype
+
+
+def wide_dtype(dtype: Any) -> Any:
+    """The dtype that numbers of ``dtype`` are scaled in: those of 16 bits in 32."""
+    return jnp.float32 if _typed.finfo(dtype).bits < 32 else dtype
 
 
 def unit_text(unit: Unit | None) -> str:

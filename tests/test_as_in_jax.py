@@ -1,0 +1,92 @@
+"""What JAX does, done as well: containers, symbolic sizes, what has no batching rule, flags."""
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import assert_physically_equal, q
+
+import unitjac
+import unitjac.testing
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Measured:
+    """A container that looks at what it is made of, as those of many libraries do."""
+
+    def __init__(self, values, weight):
+        self.n = values.shape[0]
+        self.values, self.weight = values, weight
+
+    def tree_flatten_with_keys(self):
+        key = jax.tree_util.GetAttrKey
+        return ((key("values"), self.values), (key("weight"), self.weight)), None
+
+    @classmethod
+    def tree_unflatten(cls, _, children):
+        return cls(*children)
+
+
+def test_no_container_is_made_of_stand_ins():
+    """Neither where labels are made, nor in plans, nor in messages."""
+    m = Measured(jnp.arange(3.0) * u.mV, jnp.arange(2.0) * u.nS)
+
+    def fun(m):
+        return Measured(m.values**2, m.weight * m.values.sum())
+
+    for jit in (False, True):
+        for make in (unitjac.jacrev, unitjac.jacfwd, unitjac.jacobian):
+            J = make(lambda m: [fun(m).values], unit_aware=True, jit=jit)(m)[0]
+            assert_physically_equal(J.values, q(np.diag([0.0, 2.0, 4.0]), u.mV))
+            J = make(lambda x: Measured(x * m.values, x * m.weight), unit_aware=True, jit=jit)(2.0)
+            assert_physically_equal(J.weight, m.weight)
+        g = unitjac.vector_grad(lambda m: m.values, unit_aware=True, jit=jit)(m)
+        np.testing.assert_array_equal(g.values, jnp.ones(3))
+    plan = unitjac.jacrev(fun, unit_aware=True).plan(m)
+    assert [b.output for b in plan.blocks[1:3]] == ["output.values", "output.weight"]
+    assert plan.inputs[1].label == "argument 0.weight"
+    plan = unitjac.hessian(lambda m: (m.values**2).sum(), unit_aware=True).plan(m)
+    assert plan.blocks[1].input == "argument 0.values, argument 0.weight"
+    state = unitjac.State(m, name="m")
+    assert unitjac.jacrev(lambda: state.value.values, grad_states=state, unit_aware=True)().n == 3
+    _, pull = unitjac.vjp(fun, m)
+    with pytest.raises(ValueError, match=r"cotangent of output\.weight of .* is in 1, which"):
+        pull(Measured(jnp.ones(3), jnp.ones(3)))
+    with pytest.raises(ValueError, match=r"the tangent of argument 0\.weight is in mV, but"):
+        unitjac.jvp(fun, (m,), (Measured(m.values, m.weight / u.nS * u.mV),))
+    unitjac.testing.assert_close(m, Measured(m.values.in_unit(u.volt), m.weight))
+    with pytest.raises(AssertionError, match=r"leaf\.weight"):
+        unitjac.testing.assert_close(m, Measured(m.values, 2 * m.weight))
+
+
+# JAX's flags of promotion
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "compiled"])
+def test_promotion_that_is_forbidden_to_users_is_not_done_for_them(jit):
+    """Leaves of several dtypes, scales, chunks, very many blocks; what fun does is its own."""
+    x = {"a": jnp.arange(1.0, 4.0) * u.mV, "b": jnp.asarray([2.0, 1.0], jnp.float16)}
+
+    def fun(x):
+        return {"a": x["a"].in_unit(u.volt), "b": x["b"] * x["b"]}
+
+    expected = unitjac.jacrev(fun, unit_aware=True)(x)
+    many = [jnp.arange(2.0) * u.mV] * 16
+    with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
+        for make in (unitjac.jacrev, unitjac.jacfwd, unitjac.jacobian):
+            for chunk in (None, 2):
+                jac = make(fun, unit_aware=True, chunk_size=chunk, jit=jit)
+                assert_physically_equal(jac(x), expected)
+        blocks = unitjac.jacrev(
+            lambda xs: [v.in_unit(u.volt) for v in xs], unit_aware=True, jit=jit
+        )(many)
+        assert_physically_equal(blocks[3][3], jnp.eye(2))
+        grad = unitjac.vector_grad(lambda v: (v * v, v * u.volt), unit_aware=True, jit=jit)
+        assert_physically_equal(grad(q([1.0, 2.0], u.mV)), q([1002.0, 1004.0], u.mV))
+        second = unitjac.hessian(lambda v: (v**3).sum() / u.volt**3, unit_aware=True, jit=jit)
+        found = second(q([1.0, 2.0], u.mV))
+        assert_physically_equal(found, q(np.diag([6.0, 12.0]), u.mV / u.volt**3))
+        z = q(2.0 + 1.0j, u.mV, "complex64")
+        holomorphic = unitjac.jacrev(lambda z: z.in_unit(u.volt), holomorphic=True, unit_aware=True)
+        assert_physically_equal(holomorphic(z), jnp.asarray(1.0 + 0.0j))
