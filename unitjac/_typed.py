@@ -27,6 +27,7 @@ flatten_with_path = cast(
     jax.tree_util.tree_flatten_with_path,
 )
 structure = cast("Callable[..., Any]", jax.tree.structure)
+contents = cast("Callable[[Any], dict[str, Any]]", vars)
 
 # with has_aux=True: the outputs, the map, and what was carried along
 linearize = cast("Callable[..., tuple[list[Any], Linear, Any]]", jax.linearize)

@@ -181,7 +181,7 @@ class _Flat:
     ):
         self.fun = fun
         self.kwargs = kwargs
-        self.memory = Memory.of(fun, "check_jacobian")
+        self.memory = Memory.of(fun)
         self.inputs = Inputs.of(select(grad_states, argnums), args, tuple(kwargs))
         self.inputs.check_dtypes(mode="fwd", holomorphic=False, allow_int=False)
         self.labels: list[str] = []
@@ -192,7 +192,7 @@ class _Flat:
 
     def __call__(self, *leaves: Any) -> list[Any]:
         args, seeds = self.inputs.place(strip(leaves).magnitudes)
-        output, trace = self.memory.run(lambda: self._run(args, seeds), seeds)
+        output, trace = self.memory.run(lambda: self._run(args, seeds))
         check_used(trace, self.inputs.selection, self.fun)
         stripped = strip(output)
         self.labels = [path_text("output", path) for path in stripped.paths]
@@ -204,10 +204,10 @@ class _Flat:
                 )
         return _leaves(output)
 
-    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[tuple[Any, StateTrace], int]:
+    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[Any, StateTrace]:
         with StateTrace(seeds) as trace:  # what is written in here is dropped
             output = self.fun(*args, **self.kwargs)
-        return (output, trace), trace.inner_reads
+        return output, trace
 
     def derivatives(self, mode: Any) -> Blocks:
         """Block (i, j) by forward or reverse mode."""

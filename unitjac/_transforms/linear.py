@@ -276,7 +276,7 @@ def _trace(
         check_states=bool(check_states),
         # products are defined for complex outputs too
         check_output=functools.partial(check_output, mode="fwd", holomorphic=False),
-        memory=Memory.of(fun, name),
+        memory=Memory.of(fun),
     )
 
 

@@ -17,7 +17,6 @@ from unitjac._states.remembered import Memory
 from unitjac._states.state import (
     State,
     StateTrace,
-    count_inner_reads,
     fresh,
     raise_leak,
     runs_inside,
@@ -52,7 +51,7 @@ class Traced:
     check_output : callable
         Called with each output's magnitude and label; raises where it cannot be differentiated.
     memory : Memory
-        What is known of the states that ``fun`` reads where JAX remembers.
+        The programs of ``fun`` that JAX remembers.
     """
 
     def __init__(
@@ -81,10 +80,9 @@ class Traced:
     def __call__(self, leaves: list[Any]) -> tuple[list[Any], Packed]:
         args, seeds = self.inputs.place(leaves)
         try:
-            result, trace = self.memory.run(lambda: self._run(args, seeds), seeds)
+            result, trace = self.memory.run(lambda: self._run(args, seeds))
         except jax.errors.UnexpectedTracerError as error:
             raise_leak(error, self.writes)
-        count_inner_reads(trace.inner_reads)
         if self.check_states:
             check_used(trace, self.inputs.selection, self.fun)
         output, aux = self._split(result)
@@ -95,7 +93,7 @@ class Traced:
         self.reads = list(trace.reads)
         return stripped.magnitudes, pack((aux, list(trace.outcome().items())), is_jax_array)
 
-    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[tuple[Any, StateTrace], int]:
+    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[Any, StateTrace]:
         trace = StateTrace(seeds, self.is_inside)
         try:
             with trace:
@@ -104,7 +102,7 @@ class Traced:
                 )
         finally:
             self.writes = list(trace.writes)
-        return (result, trace), trace.inner_reads
+        return result, trace
 
     def output_label(self, i: int) -> str:
         """What messages call the i-th output."""
