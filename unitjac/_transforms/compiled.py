@@ -89,11 +89,11 @@ class Compiled:
         new = [state for state in trace.reads if state not in trace.seeds]
         if new:
             raise _NewStates(new)
-        packed = pack(result, _is_output)
+        packed = pack(result, _is_output, with_records=True)
         outcome = trace.outcome()
         self._written = tuple(outcome)
         return (
-            packed if len(packed.arrays) < len(packed.skeleton) else result,
+            result if packed.is_all_arrays else packed,
             Written(outcome) if outcome else None,
         )
 

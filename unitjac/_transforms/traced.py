@@ -91,7 +91,11 @@ class Traced:
         self.outputs = stripped._replace(magnitudes=[])
         self._check_outputs(stripped.magnitudes)
         self.reads = list(trace.reads)
-        return stripped.magnitudes, pack((aux, list(trace.outcome().items())), is_jax_array)
+        carried = aux, list(trace.outcome().items())
+        return stripped.magnitudes, pack(carried, is_jax_array, label=self._aux_label)
+
+    def _aux_label(self, path: tuple[Any, ...]) -> str:
+        return f"{path_text('aux', path[1:])} of {name_of(self.fun)}"
 
     def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[Any, StateTrace]:
         trace = StateTrace(seeds, self.is_inside)
