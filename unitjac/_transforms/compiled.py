@@ -19,12 +19,14 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._errors import is_arraylike, path_text
+from unitjac._states.remembered import level
 from unitjac._states.state import State, StateTrace, commit, raise_leak
 from unitjac._units.quantity import is_quantity
 
 from .static import Packed, is_hashable, pack
 from .uncut import Uncut
 
+_NOTHING_TRACED = level()
 _traced_types: set[type] = set()  # the types for which is_traced holds, as they come
 
 
@@ -163,7 +165,8 @@ def _is_output(leaf: Any) -> bool:
 
 
 def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
-    packed = pack((args, kwargs), is_traced, is_leaf=is_quantity)
+    is_traced_outside = level() != _NOTHING_TRACED
+    packed = pack((args, kwargs), is_traced, is_quantity, looks_inside=is_traced_outside)
     for k, static in enumerate(packed.skeleton):
         if not is_hashable(static.value):
             raise TypeError(

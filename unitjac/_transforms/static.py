@@ -100,6 +100,7 @@ def pack(
     is_leaf: Callable[[Any], bool] | None = None,
     label: Callable[[tuple[Any, ...]], str] = _in_the_result,
     with_records: bool = False,
+    looks_inside: bool = True,
 ) -> Packed:
     """Split ``tree`` into the leaves for which ``is_dynamic`` holds and the static rest.
 
@@ -115,6 +116,8 @@ def pack(
         Gives what messages call the leaf at a key path.
     with_records : bool, default False
         Whether each dataclass and namespace is to be another one when it is unpacked.
+    looks_inside : bool, default True
+        Whether objects may hold tracers.
     """
     leaves, treedef = _typed.flatten(tree, is_leaf=is_leaf)
     arrays: list[Any] = []
@@ -128,7 +131,7 @@ def pack(
         def named(k: int = k) -> str:
             return label(_typed.flatten_with_path(tree, is_leaf=is_leaf)[0][k][0])
 
-        opened = mould_of(leaf, named, with_records)
+        opened = mould_of(leaf, named, with_records) if looks_inside else None
         skeleton.append(Static(leaf if opened is None else opened[0]))
         arrays += [] if opened is None else opened[1]
     return Packed(arrays, tuple(skeleton), treedef)
