@@ -14,7 +14,7 @@ from jax import lax
 
 import unitjac
 from unitjac import State, jacfwd, jacobian, jacrev
-from unitjac._states import remembered
+from unitjac._states.remembered import Memory
 from unitjac.testing import check_jacobian
 
 
@@ -207,16 +207,22 @@ def test_a_function_that_is_made_anew_is_called_once(jit, k):
         assert fun.calls == (1 if jit else calls)
 
 
-def test_a_function_that_is_remembered_is_called_twice_once(k):
+def test_a_function_that_is_remembered_is_called_once(k):
     fun = Counter(of(scanned, k))
     jac = jacrev(fun, grad_states=k, unit_aware=True)
-    counts = []
-    for at in (3.0, 4.0, 5.0, 6.0):
-        fun.calls = 0
+    for calls, at in enumerate((3.0, 4.0, 5.0, 6.0), start=1):
         assert_same(jac(q(at, u.mV)), q(at, u.mV))
-        counts.append(fun.calls)
-    assert counts[0] == counts[-1] == 1
-    assert sum(counts) == 5
+        assert fun.calls == calls
+
+
+def test_programs_that_read_a_state_are_remembered_while_it_stays_as_it_is(k):
+    inner = Counter(lambda x: x * k.value)
+    compiled = jax.jit(inner)
+    fun = lambda x: compiled(x)  # noqa: E731
+    for number, calls in [(2.0, 1), (2.0, 1), (5.0, 2), (5.0, 2)]:
+        k.value = k.value if float(k.value.mantissa) == number else q(number, u.nS)
+        assert_same(jacrev(fun, unit_aware=True)(q(3.0, u.mV)), q(number, u.nS))
+        assert inner.calls == calls
 
 
 def test_programs_without_states_are_remembered(k):
@@ -231,12 +237,36 @@ def test_programs_without_states_are_remembered(k):
 
 
 def test_what_is_read_under_vmap_is_not_remembered(k):
-    jac = jacrev(lambda x: x * k.value, grad_states=k, unit_aware=True)
-    for xs in ([1.0, 2.0], [3.0, 4.0]):
-        assert_same(jax.vmap(jac)(q(xs, u.mV)), q(xs, u.mV))
-    assert k not in remembered._shared.read_inside
-    jacrev(of(jax.jit, k), grad_states=k, unit_aware=True)(q(3.0, u.mV))
-    assert k in remembered._shared.read_inside
+    plain, kept = (lambda x: x * k.value), of(jax.jit, k)
+    for fun, has_read in [(plain, False), (kept, True)]:
+        jac = jacrev(fun, grad_states=k, unit_aware=True)
+        for xs in ([1.0, 2.0], [3.0, 4.0]):
+            assert_same(jax.vmap(jac)(q(xs, u.mV)), q(xs, u.mV))
+        assert Memory.of(fun).has_read == has_read
+
+
+def test_one_way_of_a_function_after_another_one_was_called(k):
+    inner = of(jax.jit, k)
+    several = lambda x, kind: inner(x) if kind == "inner" else x * k.value  # noqa: E731
+    jac = jacrev(several, argnums=0, unit_aware=True)
+    assert_same(jac(q(3.0, u.mV), "plain"), q(2.0, u.nS))
+    assert_same(jacrev(lambda x: inner(x), unit_aware=True)(q(3.0, u.mV)), q(2.0, u.nS))
+    k.value = q(5.0, u.nS)
+    assert_same(jac(q(3.0, u.mV), "inner"), q(5.0, u.nS))
+
+
+@eager_and_compiled
+def test_written_between_two_calls_of_one_program(jit, k):
+    inner = of(jax.jit, k)
+
+    def fun(x):
+        before = inner(x)
+        k.value = k.value * 3.0
+        return before + inner(x)
+
+    jac = jacrev(fun, grad_states=k, argnums=0, unit_aware=True, jit=jit)
+    for number in (2.0, 6.0):
+        assert_same(jac(q(5.0, u.mV)), (q(20.0, u.mV), q(4.0 * number, u.nS)))
 
 
 def test_leaks_stay_errors(k):

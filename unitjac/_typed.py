@@ -8,7 +8,7 @@ so does an annotation that is read in another module.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, ItemsView, Iterator
 from typing import Any, cast
 
 import jax
@@ -27,6 +27,9 @@ flatten_with_path = cast(
     jax.tree_util.tree_flatten_with_path,
 )
 structure = cast("Callable[..., Any]", jax.tree.structure)
+contents = cast("Callable[[Any], dict[str, Any]]", vars)
+items = cast("Callable[[Any], ItemsView[Any, Any]]", dict.items)
+entries = cast("Callable[[Any], Iterator[Any]]", iter)
 
 # with has_aux=True: the outputs, the map, and what was carried along
 linearize = cast("Callable[..., tuple[list[Any], Linear, Any]]", jax.linearize)

@@ -185,7 +185,7 @@ class _Flat:
     ):
         self.fun = fun
         self.kwargs = kwargs
-        self.memory = Memory.of(fun, "check_jacobian")
+        self.memory = Memory.of(fun)
         self.inputs = Inputs.of(select(grad_states, argnums), args, kwargs)
         self.inputs.check_dtypes(mode="fwd", holomorphic=False, allow_int=False)
         self.labels: list[str] = []
@@ -198,7 +198,7 @@ class _Flat:
         # NumPy's arrays, of which differences are made, as JAX would hand them on
         magnitudes = [jnp.asarray(m) for m in strip(leaves).magnitudes]
         args, seeds = self.inputs.place(magnitudes)
-        output, trace = self.memory.run(lambda: self._run(args, seeds), seeds)
+        output, trace = self.memory.run(lambda: self._run(args, seeds))
         check_used(trace, self.inputs.selection, self.fun)
         stripped = strip(output)
         self.labels = [path_text("output", path) for path in stripped.paths]
@@ -211,10 +211,10 @@ class _Flat:
                 )
         return _leaves(stripped)
 
-    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[tuple[Any, StateTrace], int]:
+    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[Any, StateTrace]:
         with StateTrace(seeds) as trace:  # what is written in here is dropped
             output = self.fun(*args, **self.kwargs)
-        return (output, trace), trace.inner_reads
+        return output, trace
 
     def derivatives(self, mode: Any) -> Blocks:
         """Block (i, j) by forward or reverse mode."""

@@ -19,6 +19,7 @@ from helpers import (
 import unitjac as uj
 from unitjac import State
 from unitjac._states.adopted import as_state
+from unitjac._states.remembered import Memory
 
 brainstate = pytest.importorskip("brainstate")
 theirs = brainstate.transform
@@ -455,6 +456,32 @@ def test_a_cell_of_braincell():
             cell.V.value = q([V], u.mV)
             ends.append(step(q(100.0, density)).to_decimal(u.mV))
         np.testing.assert_allclose(np.ravel(by_V), (ends[1] - ends[0]) / 0.002, rtol=1e-6)
+
+
+LOOPS = {
+    "jit": lambda step: theirs.jit(step)(1.0),
+    "for_loop": lambda step: theirs.for_loop(step, jnp.arange(3.0)),
+    "cond": lambda step: theirs.cond(True, step, step, 1.0),
+    "checkpoint": lambda step: theirs.checkpoint(step)(1.0),
+}
+
+
+@each("loop", list(LOOPS.items()), key=lambda item: item[0])
+def test_what_brainstate_traces_is_no_program_that_keeps_a_state(loop):
+    """To those, states are arguments: nothing has to be traced anew."""
+    k = brainstate.HiddenState(jnp.float32(2.0))
+
+    def step(x):
+        k.value = k.value * 2.0
+        return x * k.value
+
+    def fun(x):
+        return x * jnp.sum(loop[1](step)) + k.value
+
+    before = float(k.value)
+    uj.jacrev(fun, grad_states=k, argnums=0)(3.0)
+    assert float(k.value) != before
+    assert not Memory.of(fun).has_read
 
 
 def test_a_loop_of_jax_whose_body_is_remembered():

@@ -90,6 +90,58 @@ def test_together_with_a_state_of_ours():
 
 
 @eager_and_compiled
+def test_variables_that_are_not_differentiated_are_inputs_of_the_program(jit):
+    model = Synapse()
+    jac = uj.jacrev(model, unit_aware=True, jit=jit)
+    for g in ([1.0, 2.0], [5.0, 7.0]):
+        model.g.set_value(q(g, u.nS))
+        assert_physically_equal(jac(V), q(3.0 * np.array(g), u.nS))
+    assert jac.plan(V).reads == ("Param(float32[2])", "Param(float32[])")
+
+
+@eager_and_compiled
+def test_a_variable_that_is_never_used(jit):
+    model, other = Synapse(), nnx.Param(jnp.ones(()), name="other")
+    jac = uj.jacrev(model, grad_states=[model.g, other], jit=jit)
+    with pytest.raises(
+        ValueError, match=r"grad_states\[1\] \(Param\(other: float32\[\]\)\): .* nev"
+    ):
+        jac(V)
+    zero = uj.jacrev(model, grad_states=other, check_states=False, unit_aware=True, jit=jit)(V)
+    assert_physically_equal(zero, q(np.zeros(2), u.pA))
+
+
+@eager_and_compiled
+def test_modules_that_are_made_and_taken_apart_inside(jit):
+    """What is made inside is no state, and neither is what JAX makes of an argument."""
+    outside = Synapse()
+
+    def current(params, V):
+        graph, state = nnx.split(outside)
+        merged = nnx.merge(graph, state, copy=True)
+        merged.gain.set_value(2.0 * merged.gain.get_value())
+        return merged(V) * params["gain"].get_value()
+
+    params = nnx.state(Synapse(), nnx.Param)
+    jac = uj.jacrev(current, argnums=1, unit_aware=True, jit=jit)
+    for gain in (3.0, 4.0):
+        outside.gain.set_value(jnp.array(gain))
+        assert_physically_equal(jac(params, V), q([6.0 * gain, 12.0 * gain], u.nS))
+        assert float(outside.gain.get_value()) == gain
+
+
+def test_what_no_state_can_hold_is_left_alone():
+    note, cell = nnx.Variable("a note"), nnx.Variable(jnp.array(2.0), ref=True)
+
+    def fun(x):
+        assert note.get_value() == "a note"
+        return x * cell.get_value()
+
+    assert float(uj.jacrev(fun)(3.0)) == 2.0
+    assert float(uj.jacrev(fun, grad_states=cell)(3.0)) == 3.0
+
+
+@eager_and_compiled
 def test_a_failure_leaves_every_variable_as_it_was(jit):
     model = Synapse()
     before = model.g.get_raw_value()

@@ -114,7 +114,15 @@ class State:
             return
         _check_no_tracer(value, self)
         self._value = value
-        remembered.note_written(self)
+
+    def seen(self) -> Any:
+        """The value as it is seen now, without anything taking notice."""
+        trace = _traces.innermost
+        return self._value if trace is None else trace.find(self)[0]
+
+    def is_made_in(self, trace: StateTrace) -> bool:
+        """Whether it is a state of another library that was made while ``trace`` ran."""
+        return False
 
     def __repr__(self) -> str:
         return self._text("State", self._value)
@@ -144,21 +152,16 @@ class StateTrace:
         Values that the function sees in place of the states' own.
     is_inside : bool, default False
         Whether all of it runs inside a function that JAX traces by itself, in the trace outside.
-
-    Attributes
-    ----------
-    inner_reads : int
-        How often states were read inside functions that JAX traces by itself.
     """
 
     def __init__(self, seeds: Mapping[State, Any] | None = None, is_inside: bool = False):
         self.seeds = dict(seeds or {})
         self.is_inside = is_inside
-        self.inner_reads = 0
         self.reads: dict[State, None] = {}
         self.writes: dict[State, Any] = {}
         # weak: a state that lives only inside the function is nobody's business afterwards
         self.created: weakref.WeakKeyDictionary[State, Any] = weakref.WeakKeyDictionary()
+        self.made: set[int] = set()  # the ids of those of another library that were made
         self.parent: StateTrace | None = None
         self._watches = ExitStack()
 
@@ -168,9 +171,11 @@ class StateTrace:
         self.parent = _traces.innermost
         self._level = remembered.level()
         _traces.innermost = self
+        remembered.note_changed(self.seeds)
         return self
 
     def __exit__(self, *exc: object) -> None:
+        remembered.note_changed([*self.seeds, *self.writes, *self.created])
         _traces.innermost = self.parent
         self.parent = None
         self._watches.close()
@@ -180,27 +185,53 @@ class StateTrace:
         if state.holds_itself:
             self._note_read(state)
             return state._value
-        if self.now_inside():
-            remembered.note_read(state)
-            self.inner_reads += 1
-        return self._seen(state)
+        value, readers = self.find(state)
+        for trace in readers:
+            trace.reads[state] = None
+        if self.is_read_inside(state):
+            remembered.note_read(state, value)
+        return value
+
+    def is_read_inside(self, state: State) -> bool:
+        """Whether what runs now is inside a function that JAX traces by itself.
+
+        It is what the value comes from the outside of: one that is given inside too is no business
+        of what JAX remembers.
+        """
+        trace: StateTrace = self
+        is_inside = remembered.is_inside(self._level)
+        while not is_inside and trace.parent is not None and not trace._gives(state):
+            trace, is_inside = trace.parent, trace.is_inside
+        return is_inside
 
     def now_inside(self) -> bool:
         """Whether what runs now is inside a function that JAX traces by itself."""
-        return self.is_inside or remembered.is_inside(self._level)
+        return remembered.is_inside(self._level)
 
-    def _seen(self, state: State) -> Any:
-        if state in self.writes:
-            return self.writes[state]
-        if state in self.created:
-            return self.created[state]
-        self.reads[state] = None
-        if state in self.seeds:
-            return self.seeds[state]
-        return fresh(state._value) if self.parent is None else self.parent._seen(state)
+    def find(self, state: State) -> tuple[Any, list[StateTrace]]:
+        """The value of ``state`` as it is seen now, and the traces in which that is a read."""
+        readers: list[StateTrace] = []
+        trace: StateTrace | None = self
+        while trace is not None:
+            if state in trace.writes:
+                return trace.writes[state], readers
+            if state in trace.created:
+                return trace.created[state], readers
+            if state.is_made_in(trace):
+                return state._value, readers
+            readers.append(trace)
+            if state in trace.seeds:
+                return trace.seeds[state], readers
+            trace = trace.parent
+        return fresh(state._value), readers
+
+    def _gives(self, state: State) -> bool:
+        is_given = state in self.writes or state in self.created or state in self.seeds
+        return is_given or state.is_made_in(self)
 
     def write(self, state: State, value: Any) -> None:
         """Keep ``value`` as what the function wrote last."""
+        remembered.note_changed([state])
         if state.holds_itself:
             state._value = value
         elif state in self.created:
@@ -222,10 +253,9 @@ class StateTrace:
         return {**self.writes, **dict(self.created)}
 
 
-def count_inner_reads(reads: int) -> None:
-    """Those of a function count for the one that it is called in, too."""
-    if _traces.innermost is not None:
-        _traces.innermost.inner_reads += reads
+def innermost() -> StateTrace | None:
+    """The trace that runs in this thread."""
+    return _traces.innermost
 
 
 def runs_inside() -> bool:
@@ -272,7 +302,6 @@ def commit(outcome: Mapping[State, Any]) -> None:
         taking = [*theirs, *(state for state in outcome if state not in traced)]
     for state in taking:
         state._value = outcome[state]
-        remembered.note_written(state)
 
 
 def raise_leak(error: Exception, written: Iterable[State]) -> NoReturn:

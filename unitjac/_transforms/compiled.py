@@ -20,6 +20,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._errors import array_text, is_arraylike, path_text, refuse_foreign_in
 from unitjac._foreign import refuse_foreign
+from unitjac._states.remembered import level
 from unitjac._states.state import State, StateTrace, commit, raise_leak
 from unitjac._units.quantity import Quantity, is_quantity, with_units_of
 
@@ -27,6 +28,7 @@ from .arguments import argument_name
 from .static import Packed, is_hashable, pack
 from .uncut import Uncut
 
+_NOTHING_TRACED = level()
 _traced_types: set[type] = {Quantity}  # the types for which is_traced holds, as they come
 
 
@@ -95,14 +97,14 @@ class Compiled:
         new = [state for state in trace.reads if state not in trace.seeds]
         if new:
             raise _NewStates(new)
-        packed = pack(result, _is_output)
+        packed = pack(result, _is_output, with_records=True)
         outcome = {
             state: with_units_of(value, trace.seeds[state]) if state in trace.seeds else value
             for state, value in trace.outcome().items()
         }
         self._written = tuple(outcome)
         return (
-            packed if len(packed.arrays) < len(packed.skeleton) else result,
+            result if packed.is_all_arrays else packed,
             Written(outcome) if outcome else None,
         )
 
@@ -180,7 +182,8 @@ def _is_output(leaf: Any) -> bool:
 
 
 def _pack_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
-    packed = pack((args, kwargs), is_traced, is_leaf=is_quantity)
+    is_traced_outside = level() != _NOTHING_TRACED
+    packed = pack((args, kwargs), is_traced, is_quantity, looks_inside=is_traced_outside)
     for k, static in enumerate(packed.skeleton):
         refuse_foreign(static.value, lambda k=k: _argument_label(args, kwargs, k))
         if not is_hashable(static.value):

@@ -290,7 +290,7 @@ def _trace(
         check_states=bool(check_states),
         # products are defined for complex outputs too, and whole numbers are float0 in them
         check_output=functools.partial(check_output, mode="fwd", holomorphic=False, allow_int=True),
-        memory=Memory.of(fun, name),
+        memory=Memory.of(fun),
     )
 
 

@@ -10,12 +10,16 @@ compiled program again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 
 from unitjac import _typed
+from unitjac._errors import path_text
+
+from .opened import Mould, mould_of
 
 _HOLE = object()
 
@@ -66,24 +70,71 @@ class Packed:
         """The inverse of :meth:`tree_flatten`."""
         return cls(list(arrays), *static)
 
+    @property
+    def is_all_arrays(self) -> bool:
+        """Whether there is nothing but arrays in the tree."""
+        return all(static.value is _HOLE for static in self.skeleton)
+
     def unpack(self) -> Any:
         """The tree that was packed."""
         arrays = iter(self.arrays)
-        leaves = [next(arrays) if s.value is _HOLE else s.value for s in self.skeleton]
+        leaves = [_filled(static.value, arrays) for static in self.skeleton]
         return jax.tree.unflatten(self.treedef, leaves)
 
 
+def _in_the_result(path: tuple[Any, ...]) -> str:
+    return path_text("the result", path)
+
+
+def _filled(static: Any, arrays: Iterator[Any]) -> Any:
+    if static is _HOLE:
+        return next(arrays)
+    if isinstance(static, Mould):
+        return static.fill(itertools.islice(arrays, len(static.holes)))
+    return static
+
+
 def pack(
-    tree: Any, is_dynamic: Callable[[Any], bool], is_leaf: Callable[[Any], bool] | None = None
+    tree: Any,
+    is_dynamic: Callable[[Any], bool],
+    is_leaf: Callable[[Any], bool] | None = None,
+    label: Callable[[tuple[Any, ...]], str] = _in_the_result,
+    with_records: bool = False,
+    looks_inside: bool = True,
 ) -> Packed:
-    """Split ``tree`` into the leaves for which ``is_dynamic`` holds and the static rest."""
+    """Split ``tree`` into the leaves for which ``is_dynamic`` holds and the static rest.
+
+    An object that holds tracers is taken apart, too.
+
+    Parameters
+    ----------
+    tree : pytree
+        Of anything.
+    is_dynamic, is_leaf : callable
+        Whether a leaf is an array; whether a node is to be taken for a leaf.
+    label : callable, optional
+        Gives what messages call the leaf at a key path.
+    with_records : bool, default False
+        Whether each dataclass and namespace is to be another one when it is unpacked.
+    looks_inside : bool, default True
+        Whether objects may hold tracers.
+    """
     leaves, treedef = _typed.flatten(tree, is_leaf=is_leaf)
-    mask = [is_dynamic(leaf) for leaf in leaves]
-    arrays = [leaf for leaf, dynamic in zip(leaves, mask, strict=True) if dynamic]
-    skeleton = tuple(
-        Static(_HOLE if dynamic else leaf) for leaf, dynamic in zip(leaves, mask, strict=True)
-    )
-    return Packed(arrays, skeleton, treedef)
+    arrays: list[Any] = []
+    skeleton: list[Static] = []
+    for k, leaf in enumerate(leaves):
+        if is_dynamic(leaf):
+            arrays.append(leaf)
+            skeleton.append(Static(_HOLE))
+            continue
+
+        def named(k: int = k) -> str:
+            return label(_typed.flatten_with_path(tree, is_leaf=is_leaf)[0][k][0])
+
+        opened = mould_of(leaf, named, with_records) if looks_inside else None
+        skeleton.append(Static(leaf if opened is None else opened[0]))
+        arrays += [] if opened is None else opened[1]
+    return Packed(arrays, tuple(skeleton), treedef)
 
 
 def is_jax_array(leaf: Any) -> bool:

@@ -14,12 +14,11 @@ import jax
 from unitjac import _typed
 from unitjac._errors import array_text, is_arraylike, path_text, refuse_foreign_in
 from unitjac._foreign import refuse_foreign
-from unitjac._states.adopted import Adopted
+from unitjac._states.foreign import Adopted
 from unitjac._states.remembered import Memory
 from unitjac._states.state import (
     State,
     StateTrace,
-    count_inner_reads,
     fresh,
     raise_leak,
     runs_inside,
@@ -54,7 +53,7 @@ class Traced:
     check_output : callable
         Called with each output's magnitude and label; raises where it cannot be differentiated.
     memory : Memory
-        What is known of the states that ``fun`` reads where JAX remembers.
+        The programs of ``fun`` that JAX remembers.
     """
 
     def __init__(
@@ -83,10 +82,9 @@ class Traced:
     def __call__(self, leaves: list[Any]) -> tuple[list[Any], Packed]:
         args, seeds = self.inputs.place(leaves)
         try:
-            result, trace = self.memory.run(lambda: self._run(args, seeds), seeds)
+            result, trace = self.memory.run(lambda: self._run(args, seeds))
         except jax.errors.UnexpectedTracerError as error:
             raise_leak(error, self.writes)
-        count_inner_reads(trace.inner_reads)
         for state in trace.reads:
             if isinstance(state, Adopted):
                 refuse_foreign_in(state.held(), lambda state=state: repr(state), trees_pass=True)
@@ -98,9 +96,13 @@ class Traced:
         self.outputs = stripped._replace(magnitudes=[])
         self._check_outputs(stripped.magnitudes)
         self.reads = list(trace.reads)
-        return stripped.magnitudes, pack((aux, list(trace.outcome().items())), is_jax_array)
+        carried = aux, list(trace.outcome().items())
+        return stripped.magnitudes, pack(carried, is_jax_array, label=self._aux_label)
 
-    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[tuple[Any, StateTrace], int]:
+    def _aux_label(self, path: tuple[Any, ...]) -> str:
+        return f"{path_text('aux', path[1:])} of {name_of(self.fun)}"
+
+    def _run(self, args: list[Any], seeds: dict[State, Any]) -> tuple[Any, StateTrace]:
         trace = StateTrace(seeds, self.is_inside)
         try:
             with trace:
@@ -109,7 +111,7 @@ class Traced:
                 )
         finally:
             self.writes = list(trace.writes)
-        return (result, trace), trace.inner_reads
+        return result, trace
 
     def output_label(self, i: int) -> str:
         """What messages call the i-th output."""

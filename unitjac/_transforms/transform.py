@@ -197,7 +197,7 @@ class GradientTransform(abc.ABC):
             check_output=functools.partial(
                 check_output, mode=mode_out, holomorphic=self.holomorphic, offers=self.offers
             ),
-            memory=Memory.of(self.fun, self.transform_name),
+            memory=Memory.of(self.fun),
         )
 
     def _evaluate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
