@@ -38,6 +38,7 @@ _COMMON = (
     "mesh",
     "axis",
     "jit",
+    "debug_nan",
 )
 
 
@@ -99,6 +100,12 @@ class JacobianTransform(GradientTransform):
                     np.shape(out) + np.shape(leaf),
                     self._unit_text(leaf, self._unit(traced, i, j)),
                 )
+
+    def _places(self, traced: Traced) -> Iterator[str]:
+        rows, columns = traced.output_labels, traced.inputs.labels
+        for group in traced.inputs.groups:
+            for row in rows:
+                yield from (f"{row} by {columns[j]}" for j in group.columns)
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
@@ -185,6 +192,7 @@ def jacrev(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The Jacobian of ``fun`` by reverse mode, with the unit of each block.
@@ -227,6 +235,12 @@ def jacrev(
     jit : bool, default False
         Compile the whole, states included. What ``fun`` closes over is then read when it is
         traced. Arguments that are no arrays, ints and bools among them, are static.
+    debug_nan : bool, default False
+        Where a nan or an infinity comes out, in the value or in the derivative, raise an error that
+        names the block, the operation that made it, its line and the numbers that it took; no
+        state is written. Only then ``fun`` is called again. Wants concrete numbers: with
+        ``jit=True`` the call is checked outside of what is compiled, in an outer
+        :func:`jax.jit` it is an error.
 
     Returns
     -------
@@ -241,6 +255,8 @@ def jacrev(
         If ``fun`` is no function, a position no int, a leaf not differentiable, a state no state.
     ValueError
         If a position is out of range or named twice, a state is named twice or never used.
+    FloatingPointError
+        With ``debug_nan=True``, where a number that comes out is not finite.
 
     See Also
     --------
@@ -273,6 +289,7 @@ def jacrev(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
 
 
@@ -291,6 +308,7 @@ def jacfwd(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The Jacobian of ``fun`` by forward mode, with the unit of each block.
@@ -303,7 +321,7 @@ def jacfwd(
     ----------
     fun, grad_states, argnums, has_aux, return_value, holomorphic, unit_aware, check_states
         As in :func:`jacrev`.
-    chunk_size, progress, mesh, axis, jit
+    chunk_size, progress, mesh, axis, jit, debug_nan
         As in :func:`jacrev`; in chunks, ``fun`` is linearized once, and what its tangents need is
         kept.
 
@@ -341,6 +359,7 @@ def jacfwd(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
 
 
@@ -361,6 +380,7 @@ def jacobian(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The Jacobian of ``fun`` by the mode with fewer passes, with the unit of each block.
@@ -369,7 +389,7 @@ def jacobian(
     ----------
     fun, grad_states, argnums, has_aux, return_value, holomorphic, allow_int, unit_aware
         As in :func:`jacrev`.
-    check_states, chunk_size, progress, mesh, axis, jit
+    check_states, chunk_size, progress, mesh, axis, jit, debug_nan
         As in :func:`jacrev`.
     mode : {"auto", "fwd", "rev"}, default "auto"
         ``"auto"`` linearizes ``fun`` once and pushes forward where there are no more inputs than
@@ -420,4 +440,5 @@ def jacobian(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )

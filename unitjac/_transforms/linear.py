@@ -17,7 +17,15 @@ from unitjac._errors import abstract
 from unitjac._states.remembered import Memory
 from unitjac._states.state import StateTrace, commit, raise_leak
 
-from .arguments import check_function, select
+from .arguments import check_function, name_of, select
+from .debug_nan import all_finite, check
+from .debug_products import (
+    check_outputs,
+    checked_pull,
+    checked_push,
+    checked_transpose,
+    push_search,
+)
 from .inputs import Inputs
 from .tangents import PullBack, PushForward, seeds
 from .traced import Traced
@@ -31,6 +39,7 @@ def vjp(
     has_aux: bool = False,
     check_states: bool = True,
     kwargs: Mapping[str, Any] | None = None,
+    debug_nan: bool = False,
 ) -> tuple[Any, ...]:
     """The value of ``fun``, and the function that pulls cotangents back.
 
@@ -51,6 +60,8 @@ def vjp(
         A state in ``grad_states`` that ``fun`` never uses is an error.
     kwargs : mapping, optional
         Keyword arguments of ``fun``, of any name.
+    debug_nan : bool, default False
+        As in :func:`jacrev`, for the value and for each product.
 
     Returns
     -------
@@ -78,11 +89,17 @@ def vjp(
     >>> pull(1.0 * u.mV**2)
     Quantity(6., "mV^3")
     """
-    traced = _trace(
-        "vjp", fun, primals, kwargs, select(grad_states, argnums), has_aux, check_states
+    chosen = select(grad_states, argnums)
+    trace = functools.partial(_trace, "vjp", fun, primals, kwargs, chosen, has_aux, check_states)
+    traced, title = trace(), f"vjp of {name_of(fun)}"
+    outputs, pull, aux = _run(
+        traced,
+        functools.partial(_typed.vjp, traced, traced.inputs.leaves),
+        (lambda outputs, _: check_outputs(outputs, title, trace)) if debug_nan else None,
     )
-    outputs, pull, aux = _run(traced, functools.partial(_typed.vjp, traced, traced.inputs.leaves))
     pulling = jax.tree_util.Partial(PullBack(traced, outputs), pull)
+    if debug_nan:
+        pulling = checked_pull(pulling, title, trace)
     return traced.outputs.attach(outputs), pulling, *((aux,) if has_aux else ())
 
 
@@ -94,12 +111,13 @@ def linearize(
     has_aux: bool = False,
     check_states: bool = True,
     kwargs: Mapping[str, Any] | None = None,
+    debug_nan: bool = False,
 ) -> tuple[Any, ...]:
     """The value of ``fun``, and the function that pushes tangents forward.
 
     Parameters
     ----------
-    fun, *primals, grad_states, argnums, has_aux, check_states, kwargs
+    fun, *primals, grad_states, argnums, has_aux, check_states, kwargs, debug_nan
         As in :func:`vjp`.
 
     Returns
@@ -126,13 +144,19 @@ def linearize(
     >>> push(1000.0 * u.uvolt)  # 6 mV * 1 mV
     Quantity(6., "mV^2")
     """
-    traced = _trace(
-        "linearize", fun, primals, kwargs, select(grad_states, argnums), has_aux, check_states
+    chosen = select(grad_states, argnums)
+    trace = functools.partial(
+        _trace, "linearize", fun, primals, kwargs, chosen, has_aux, check_states
     )
+    traced, title = trace(), f"linearize of {name_of(fun)}"
     outputs, push, aux = _run(
-        traced, functools.partial(_typed.linearize, traced, traced.inputs.leaves)
+        traced,
+        functools.partial(_typed.linearize, traced, traced.inputs.leaves),
+        (lambda outputs, _: check_outputs(outputs, title, trace)) if debug_nan else None,
     )
     pushing = jax.tree_util.Partial(PushForward(traced), push)
+    if debug_nan:
+        pushing = checked_push(pushing, title, trace)
     return traced.outputs.attach(outputs), pushing, *((aux,) if has_aux else ())
 
 
@@ -146,6 +170,7 @@ def jvp(
     has_aux: bool = False,
     check_states: bool = True,
     kwargs: Mapping[str, Any] | None = None,
+    debug_nan: bool = False,
 ) -> tuple[Any, ...]:
     """The value of ``fun``, and its derivative along a tangent.
 
@@ -160,7 +185,7 @@ def jvp(
         States that are moved too.
     state_tangents : pytree, optional
         For each of them a tangent, in the structure of ``grad_states``.
-    has_aux, check_states, kwargs
+    has_aux, check_states, kwargs, debug_nan
         As in :func:`vjp`.
 
     Returns
@@ -196,10 +221,20 @@ def jvp(
             "grad_states with state_tangents."
         )
     chosen = select(grad_states, moved or None)
-    traced = _trace("jvp", fun, tuple(primals), kwargs, chosen, has_aux, check_states)
+    trace = functools.partial(
+        _trace, "jvp", fun, tuple(primals), kwargs, chosen, has_aux, check_states
+    )
+    traced, title = trace(), f"jvp of {name_of(fun)}"
     tangent = chosen.pair(state_tangents, tuple(tangents[n] for n in moved))
     given = ([*traced.inputs.leaves],), ([*seeds(traced.inputs.abstract(), tangent)],)
-    outputs, pushed, aux = _run(traced, functools.partial(jax.jvp, traced, *given))
+
+    def look(outputs: list[Any], pushed: list[Any]) -> None:
+        finite = all_finite((outputs, pushed))
+        check(finite, lambda: push_search(title, trace, tangent), title)
+
+    outputs, pushed, aux = _run(
+        traced, functools.partial(jax.jvp, traced, *given), look if debug_nan else None
+    )
     attach = traced.outputs.attach
     return attach(outputs), attach(pushed), *((aux,) if has_aux else ())
 
@@ -209,6 +244,7 @@ def linear_transpose(
     *primals: Any,
     argnums: Any = None,
     kwargs: Mapping[str, Any] | None = None,
+    debug_nan: bool = False,
 ) -> Callable[[Any], Any]:
     """The transpose of a linear function, from cotangents of its output to those of its input.
 
@@ -219,7 +255,7 @@ def linear_transpose(
     *primals
         Arguments of the right shapes, dtypes and units; a :class:`jax.ShapeDtypeStruct`, or a
         quantity around one, does.
-    argnums, kwargs
+    argnums, kwargs, debug_nan
         As in :func:`vjp`.
 
     Returns
@@ -239,7 +275,10 @@ def linear_transpose(
     >>> transpose(1.0)  # mV per nA
     Quantity(2., "Mohm")
     """
-    traced = _trace("linear_transpose", fun, primals, kwargs, select(None, argnums), False, True)
+    trace = functools.partial(
+        _trace, "linear_transpose", fun, primals, kwargs, select(None, argnums), False, True
+    )
+    traced = trace()
     leaves = list(map(abstract, traced.inputs.leaves))
     with StateTrace():
         outputs, _ = jax.eval_shape(traced, leaves)
@@ -253,7 +292,10 @@ def linear_transpose(
         return traced(inner)[0]
 
     pull = _typed.linear_transpose(outputs_of, leaves)
-    return functools.partial(PullBack(traced, outputs), pull)
+    transpose = functools.partial(PullBack(traced, outputs), pull)
+    if debug_nan:
+        return checked_transpose(transpose, f"linear_transpose of {name_of(fun)}", trace)
+    return transpose
 
 
 def _trace(
@@ -280,12 +322,21 @@ def _trace(
     )
 
 
-def _run(traced: Traced, linear: Callable[..., Any]) -> tuple[list[Any], Any, Any]:
-    """``(outputs, what is linear, aux)``; the states that ``fun`` wrote are handed over."""
+def _run(
+    traced: Traced,
+    linear: Callable[..., Any],
+    look: Callable[[list[Any], Any], None] | None = None,
+) -> tuple[list[Any], Any, Any]:
+    """``(outputs, what is linear, aux)``; the states that ``fun`` wrote are handed over.
+
+    ``look`` sees the outputs and what is linear before that.
+    """
     try:
         outputs, product, carried = linear(has_aux=True)
     except jax.errors.UnexpectedTracerError as error:
         raise_leak(error, traced.writes)
+    if look is not None:
+        look(outputs, product)
     aux, written = traced.unpack(carried)
     commit(written)
     return outputs, product, aux
