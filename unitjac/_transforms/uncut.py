@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from unitjac import _typed
 from unitjac._units.quantity import (
     Quantity,
     Unit,
@@ -109,6 +110,15 @@ def uncut(
     scaled = [scaled_row(row, line, widths) for row, line in zip(rows, units, strict=True)]
     kept = [[None if is_dimensionless(unit) else unit for unit in line] for line in units]
     return Uncut(scaled, Recipe(out_shapes, in_shapes, kept, tree))
+
+
+def cut_out(result: Any) -> Any:
+    """What a call gives back, where it is, or begins with, a Jacobian that is not yet cut."""
+    if type(result) is Uncut:
+        return result.cut()
+    if _typed.is_exactly(result, tuple) and result and type(result[0]) is Uncut:
+        return result[0].cut(), *result[1:]
+    return result
 
 
 def scaled_row(row: Any, units: Sequence[Unit | None], in_sizes: Sequence[int]) -> Any:
