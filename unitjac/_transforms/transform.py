@@ -39,7 +39,7 @@ from .inputs import Inputs
 from .nan_report import Part, Search
 from .plan import Plan, leaf_of
 from .traced import Traced
-from .uncut import Uncut
+from .uncut import Uncut, in_blocks
 
 Columns = dict[int, Any]
 """What a derivative has for each column that has tangents."""
@@ -171,8 +171,7 @@ class GradientTransform(abc.ABC):
 
     def _in_blocks(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         """What ``_differentiate`` gives, as trees of blocks."""
-        found = self._differentiate(traced)
-        return (None, found[1].cut(), *found[2:]) if isinstance(found[1], Uncut) else found
+        return in_blocks(self._differentiate(traced))
 
     @abc.abstractmethod
     def _places(self, traced: Traced) -> Iterable[str]:

@@ -121,6 +121,12 @@ def cut_out(result: Any) -> Any:
     return result
 
 
+def in_blocks(found: tuple[Any, Any, list[Any], Any]) -> tuple[Any, Any, list[Any], Any]:
+    """What a transform's ``_differentiate`` gave, with its two parts as trees of blocks."""
+    _, part, outputs, carried = found
+    return (None, part.cut(), outputs, carried) if isinstance(part, Uncut) else found
+
+
 def scaled_row(row: Any, units: Sequence[Unit | None], in_sizes: Sequence[int]) -> Any:
     """A row with its dimensionless blocks scaled to the number one."""
     factors = [

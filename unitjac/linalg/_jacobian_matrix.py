@@ -22,6 +22,7 @@ from unitjac._transforms.inputs import Inputs
 from unitjac._transforms.jacobian import JacobianTransform
 from unitjac._transforms.traced import Traced
 from unitjac._transforms.transform import GradientTransform
+from unitjac._transforms.uncut import in_blocks
 
 from ._axis import Axis, quotient
 from ._matrix import UnitMatrix
@@ -56,7 +57,7 @@ class _JacobianMatrix(JacobianTransform):
         return matrix, matrix, stacks.outputs, stacks.carried
 
     def _in_blocks(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
-        return super()._differentiate(traced)
+        return in_blocks(super()._differentiate(traced))
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
         return self._with_extras(state_part, value, aux)
@@ -83,7 +84,7 @@ class _HessianMatrix(HessianTransform):
         return matrix, matrix, outputs, found.carried
 
     def _in_blocks(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
-        return super()._differentiate(traced)
+        return in_blocks(super()._differentiate(traced))
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
         return self._with_extras(state_part, value, aux)
