@@ -18,7 +18,7 @@ from unitjac.linalg import UnitMatrix, inv, lstsq, solve
 from .race import race
 from .report import show
 
-SIZES = (100, 1_000)
+SIZES = (10, 100, 1_000)
 DTYPES = ("float32", "float64")
 
 

@@ -127,6 +127,7 @@ def lstsq(
     assume_full_rank : bool, default False
         The columns are independent: they are factorized by QR, several times as fast as the
         singular values. Where they are not, the answer means nothing, or is inf or nan.
+        Rows are sorted by size, so that weights of very different size cost no digits.
 
     Returns
     -------
@@ -139,6 +140,12 @@ def lstsq(
     ValueError
         If weights are missing or have another tree, shape or dimension; if the columns are more
         than the rows, or ``rcond`` is given, though full rank is assumed.
+
+    Notes
+    -----
+    The way by singular values is right normwise only: its error may be as large as a rounding of
+    the largest row, whatever the small ones say. Where weights are of very different size and the
+    columns are independent, ``assume_full_rank`` is the way to take.
 
     Examples
     --------
