@@ -417,9 +417,9 @@ def test_vmap():
     batch = jax.vmap(lambda k: jacobian() * k)(factors)
     found = jax.vmap(lambda J: J @ INPUTS)(batch)
     one = jacobian() @ INPUTS
-    assert_numbers(found["I"].mantissa, factors[:, None] * one["I"].mantissa, 1e-6)
+    assert_numbers(found["I"].mantissa, factors[:, None] * one["I"].mantissa[None], 1e-6)
     blocks = jax.vmap(lambda J: J["I", "t"])(batch)
-    assert_numbers(blocks.mantissa, factors[:, None] * jacobian()["I", "t"].mantissa, 1e-6)
+    assert_numbers(blocks.mantissa, factors[:, None] * jacobian()["I", "t"].mantissa[None], 1e-6)
     for method in (
         lambda J: J.T.array,
         lambda J: (

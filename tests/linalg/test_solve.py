@@ -444,9 +444,9 @@ def test_lineax_gives_the_same():
 
 def test_parameters_of_a_decay_and_their_errors():
     """Gauss-Newton on exact data finds the parameters; their covariance has a closed form."""
-    t = jnp.arange(6.0) * u.ms
 
     def decay(p):
+        t = jnp.arange(6, dtype=float) * u.ms
         return p["V0"] * u.math.exp(-t / p["tau"])
 
     with jax.enable_x64(True):

@@ -65,7 +65,7 @@ def test_an_oscillator_in_closed_form(x64):
         assert vectors.rows == A.cols
         # A v = lambda v, in the units of the states
         moved = (A @ vectors).to(rows=RATE)
-        same = vectors.dense * values.to_decimal(PER_MS)
+        same = vectors.dense * values.to_decimal(PER_MS)[None, :]
         assert_numbers(moved.array, same, 1e-14 if x64 else 1e-6)
 
 
