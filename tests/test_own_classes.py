@@ -95,6 +95,28 @@ def test_one_that_jax_does_not_know_arrives_as_a_plain_quantity():
     assert seen == [u.Quantity]
 
 
+@jax.tree_util.register_pytree_node_class
+class Measured(u.Quantity):
+    """One that has an error beside its magnitude."""
+
+    def __init__(self, mantissa, unit, error=0.0):
+        super().__init__(mantissa, unit=unit)
+        self.error = error
+
+    def tree_flatten(self):
+        return (self.mantissa, self.error), self.unit
+
+    @classmethod
+    def tree_unflatten(cls, unit, children):
+        mantissa, error = children
+        return cls(mantissa, unit, error)
+
+
+def test_one_with_further_children_arrives_as_a_plain_quantity():
+    found = uj.grad(lambda x: x * x, unit_aware=True)(Measured(3.0, u.mV, 0.1))
+    assert_same(found, q(6.0, u.mV))
+
+
 # brainunit.CustomArray
 
 

@@ -89,7 +89,9 @@ def strip(tree: Any) -> Stripped:
             continue
         magnitudes[k], units[k] = leaf.mantissa, leaf.unit
         if not _typed.is_exactly(leaf, Quantity) and not jax.tree_util.all_leaves([leaf]):
-            kinds[k] = _typed.structure(leaf)
+            kind = _typed.structure(leaf)
+            if kind.num_leaves == 1:  # what else it holds would be kept beyond the trace
+                kinds[k] = kind
     return Stripped(magnitudes, tuple(units), treedef, [path for path, _ in entries], kinds)
 
 
