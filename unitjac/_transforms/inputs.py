@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from unitjac._engine.dtypes import Mode, Offers, check_input, has_tangent
 from unitjac._errors import abstract, array_text, is_arraylike, path_text
 from unitjac._states.adopted import as_state
 from unitjac._states.state import State
-from unitjac._units.quantity import Stripped, Unit, strip
+from unitjac._units.quantity import Stripped, Unit, float0_block, strip
 
 from .arguments import Selection
 
@@ -132,6 +134,13 @@ class Inputs:
             for group in self.groups
         ]
         return Inputs(self.selection, self.positions, groups, ())
+
+    def filled(self, found: dict[int, Any], shape: tuple[int, ...]) -> dict[int, Any]:
+        """``found``, and a ``float0`` block in each column that has no tangents."""
+        return {
+            j: found[j] if j in found else float0_block(shape + np.shape(leaf))
+            for j, leaf in enumerate(self.magnitudes)
+        }
 
     def parts(self, of_group: Callable[[Group], Any]) -> tuple[Any, Any]:
         """Something made for each input: those of the states in their structure, and the last.

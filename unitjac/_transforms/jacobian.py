@@ -14,7 +14,7 @@ from unitjac._engine.dense import Modes, Stacks
 from unitjac._engine.dense import jacobian as engine_jacobian
 from unitjac._engine.dtypes import Mode, is_complex
 from unitjac._engine.estimate import estimate
-from unitjac._engine.seeds import cut_rows, sizes
+from unitjac._engine.seeds import cut_rows, is_symbolic, sizes
 from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._units.quantity import Unit, is_dimensionless, unit_ratio
 
@@ -117,7 +117,7 @@ class JacobianTransform(GradientTransform):
                 j: self._attach(block, self._unit(traced, i, j))
                 for j, block in zip(inputs.active, blocks[i], strict=True)
             }
-            rows.append(self._filled(inputs, found, np.shape(out)))
+            rows.append(inputs.filled(found, np.shape(out)))
         treedef = traced.outputs.treedef
         parts = inputs.parts(lambda group: _tree(treedef, group, rows))
         return *parts, outputs, stacks.carried
@@ -136,6 +136,8 @@ class JacobianTransform(GradientTransform):
         ]
         (dtype, *others) = dtypes
         if others or len(inputs.active) < len(inputs.magnitudes):
+            return None
+        if is_symbolic([*stacks.outputs, *inputs.leaves]):
             return None
         if self.unit_aware and not scales_in_one_step(ratios, dtype):
             return None
@@ -216,7 +218,9 @@ def jacrev(
     chunk_size : int, "auto" or None, default "auto"
         How many seeds are swept at once. None holds the whole basis, as JAX does; ``"auto"`` does
         so where it is small, and else takes chunks of 64 to 1,024 that fit into memory;
-        ``describe()`` says what was picked.
+        ``describe()`` says what was picked. With 1 they are swept one by one, without
+        :func:`jax.vmap`, for a function that has an operation without a batching rule. A size that
+        is a symbol of ``jax.export`` is swept whole.
     progress : bool, default False
         Show a bar that moves with the chunks (extra ``progress``).
     mesh : jax.sharding.Mesh, optional
