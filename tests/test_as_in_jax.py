@@ -182,3 +182,29 @@ def test_second_derivatives_of_what_has_no_batching_rule():
     np.testing.assert_allclose(second(jnp.arange(3.0)), 2 * A.T @ A, rtol=1e-6)
     one = unitjac.jacrev(lambda x: pulled_outside(x).sum(), chunk_size=1)(jnp.arange(3.0))
     np.testing.assert_array_equal(one, A.sum(axis=0))
+
+
+def test_callable_whose_equality_gives_an_array_is_static():
+    class Kernel:
+        def __init__(self):
+            self.weights = np.ones(2)
+
+        def __call__(self, x):
+            return self.weights.sum() * x
+
+        def __eq__(self, other):
+            return self.weights == other.weights
+
+        def __hash__(self):
+            return 1
+
+    jac = unitjac.jacrev(lambda x, kernel: kernel(x), jit=True)
+    assert [float(jac(1.0, Kernel())) for _ in range(2)] == [2.0, 2.0]
+
+
+def test_half_precision_is_scaled_in_single_and_the_magnitude_is_that_of_jax():
+    x = q(1.0, u.uvolt, "float16")
+    found = unitjac.jacrev(lambda x: x.in_unit(u.mV), unit_aware=True)(x)
+    assert_physically_equal(found, jnp.asarray(1.0, jnp.float16))
+    large = unitjac.jacrev(lambda x: u.Quantity(x.mantissa * 1e6, unit=u.uvolt), unit_aware=True)
+    assert np.isinf(large(q(1.0, u.volt, "float16")))  # the page of architecture says so
