@@ -2,6 +2,7 @@
 
 import brainunit as u
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -90,3 +91,120 @@ def test_promotion_that_is_forbidden_to_users_is_not_done_for_them(jit):
         z = q(2.0 + 1.0j, u.mV, "complex64")
         holomorphic = unitjac.jacrev(lambda z: z.in_unit(u.volt), holomorphic=True, unit_aware=True)
         assert_physically_equal(holomorphic(z), jnp.asarray(1.0 + 0.0j))
+
+
+# Sizes that are symbols
+
+
+def exported(fun, x, count=1):
+    """``fun`` exported for every size, and called with ``x``."""
+    (size,) = jax.export.symbolic_shape("n")
+    like = jax.ShapeDtypeStruct((size,), x.dtype)
+    return jax.export.export(jax.jit(fun))(*[like] * count).call(*[x] * count)
+
+
+def test_sizes_may_be_symbols_in_every_transform():
+    x = jnp.arange(1.0, 6.0)
+
+    def fun(x):
+        V = x * u.mV
+        return {"a": (V**2).in_unit(u.volt * u.mV), "b": V.sum() * jnp.ones(3)}
+
+    for make in (unitjac.jacrev, unitjac.jacfwd, unitjac.jacobian):
+        for options in ({}, {"chunk_size": 2}, {"jit": True}):
+            jac = make(fun, unit_aware=True, **options)
+            found = exported(lambda x, jac=jac: u.get_mantissa(jac(x)["b"]), x)
+            np.testing.assert_array_equal(found, np.ones((3, 5)))
+    scaled = unitjac.jacrev(lambda V: V.in_unit(u.volt), unit_aware=True)
+    np.testing.assert_allclose(exported(lambda x: scaled(x * u.mV), x), np.eye(5), rtol=1e-6)
+    second = unitjac.hessian(lambda x: (x**3).sum())
+    np.testing.assert_allclose(exported(second, x), np.diag(6 * x), rtol=1e-6)
+    for first in (unitjac.grad(lambda x: (x**2).sum()), unitjac.vector_grad(lambda x: x**2)):
+        np.testing.assert_array_equal(exported(first, x), 2 * x)
+    products = (
+        lambda x, dx: unitjac.vjp(lambda x: x**2, x)[1](dx),
+        lambda x, dx: unitjac.jvp(lambda x: x**2, (x,), (dx,))[1],
+        lambda x, dx: unitjac.linearize(lambda x: x**2, x)[1](dx),
+        lambda x, dx: unitjac.linear_transpose(lambda y: 2 * x * y, x)(dx),
+    )
+    for product in products:
+        np.testing.assert_array_equal(exported(product, x, 2), 2 * x**2)
+
+
+# What has no batching rule
+
+A = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+
+
+def by_callback(matrix, x):
+    like = jax.ShapeDtypeStruct(matrix.shape[:1], x.dtype)
+    return jax.pure_callback(lambda v: matrix @ np.asarray(v), like, x)
+
+
+@jax.custom_jvp
+def pushed_outside(x):
+    """A product that another program computes, and that knows no vmap."""
+    return by_callback(A, x)
+
+
+pushed_outside.defjvp(lambda x, dx: (pushed_outside(*x), pushed_outside(*dx)))
+
+
+@jax.custom_vjp
+def pulled_outside(x):
+    return by_callback(A, x)
+
+
+pulled_outside.defvjp(lambda x: (by_callback(A, x), None), lambda _, ct: (by_callback(A.T, ct),))
+
+OUTSIDE = {
+    "jacfwd": (unitjac.jacfwd, pushed_outside),
+    "jacobian": (lambda f, **o: unitjac.jacobian(f, mode="fwd", **o), pushed_outside),
+    "jacrev": (unitjac.jacrev, pulled_outside),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_has_no_batching_rule_is_swept_one_by_one(name):
+    make, fun = OUTSIDE[name]
+    x = jnp.arange(3.0)
+    for jit in (False, True):
+        np.testing.assert_array_equal(make(fun, chunk_size=1, jit=jit)(x), A)
+    for chunk in ("auto", None, 2):
+        with pytest.raises(NotImplementedError, match="vmap") as caught:
+            make(fun, chunk_size=chunk)(x)
+        assert any("chunk_size=1 sweeps them one by one" in n for n in caught.value.__notes__)
+
+
+def test_second_derivatives_of_what_has_no_batching_rule():
+    energy = lambda x: (pushed_outside(x) ** 2).sum()  # noqa: E731
+    second = unitjac.hessian(energy, mode="fwd-over-fwd", chunk_size=1)
+    np.testing.assert_allclose(second(jnp.arange(3.0)), 2 * A.T @ A, rtol=1e-6)
+    one = unitjac.jacrev(lambda x: pulled_outside(x).sum(), chunk_size=1)(jnp.arange(3.0))
+    np.testing.assert_array_equal(one, A.sum(axis=0))
+
+
+def test_callable_whose_equality_gives_an_array_is_static():
+    class Kernel:
+        def __init__(self):
+            self.weights = np.ones(2)
+
+        def __call__(self, x):
+            return self.weights.sum() * x
+
+        def __eq__(self, other):
+            return self.weights == other.weights
+
+        def __hash__(self):
+            return 1
+
+    jac = unitjac.jacrev(lambda x, kernel: kernel(x), jit=True)
+    assert [float(jac(1.0, Kernel())) for _ in range(2)] == [2.0, 2.0]
+
+
+def test_half_precision_is_scaled_in_single_and_the_magnitude_is_that_of_jax():
+    x = q(1.0, u.uvolt, "float16")
+    found = unitjac.jacrev(lambda x: x.in_unit(u.mV), unit_aware=True)(x)
+    assert_physically_equal(found, jnp.asarray(1.0, jnp.float16))
+    large = unitjac.jacrev(lambda x: u.Quantity(x.mantissa * 1e6, unit=u.uvolt), unit_aware=True)
+    assert np.isinf(large(q(1.0, u.volt, "float16")))  # the page of architecture says so

@@ -22,7 +22,7 @@ from unitjac._typed import Linear, Pull
 
 from .dtypes import Mode, is_complex
 from .seeds import basis, cut, gathered, joined, sizes
-from .sweep import Sweep
+from .sweep import Sweep, advising_one_by_one
 
 Modes = Literal["fwd", "rev", "auto"]
 
@@ -83,13 +83,16 @@ def jacobian(fun: Pure, leaves: list[Any], mode: Modes, sweep: Sweep = WHOLE) ->
 def choose_mode(inputs: Sequence[Any], outputs: Sequence[Any]) -> Mode:
     """The mode with fewer passes; forward where they are equal, since it keeps no residuals.
 
+    Of sizes that are symbols it may not be known which is less; then it is reverse mode.
+
     Where only the inputs are complex, reverse mode alone is defined, and forward mode where only
     the outputs are.
     """
     complex_in, complex_out = any(map(is_complex, inputs)), any(map(is_complex, outputs))
     if complex_in != complex_out:
         return "rev" if complex_in else "fwd"
-    return "fwd" if sum(sizes(inputs)) <= sum(sizes(outputs)) else "rev"
+    more = sum(sizes(inputs)) - sum(sizes(outputs))
+    return "fwd" if _typed.is_a(more, int) and more <= 0 else "rev"
 
 
 def _reverse(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
@@ -108,7 +111,8 @@ def _forward(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
         return jax.jvp(fun, (leaves,), (tangents,), has_aux=True)
 
     # not linearize: nothing is kept of a long loop
-    outputs, stacks, carried = jax.vmap(push_once, out_axes=(None, -1, None))(basis(leaves))
+    with advising_one_by_one():
+        outputs, stacks, carried = jax.vmap(push_once, out_axes=(None, -1, None))(basis(leaves))
     return Stacks("fwd", stacks, leaves, outputs, carried)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .dense import WHOLE, Pure, Stacks, choose_mode, jacobian
-from .seeds import cut, cut_rows, offsets, sizes
+from .seeds import cut, cut_rows, is_symbolic, offsets, sizes
 from .sweep import Sweep
 
 Nesting = Literal["auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"]
@@ -105,7 +105,9 @@ def hessian(
 
 def _is_worth_joining(first: Stacks) -> bool:
     count = len(first.outputs) * len(first.inputs) ** 2
-    return count >= MANY and len({stack.dtype for stack in first.stacks}) == 1
+    if count < MANY or is_symbolic([*first.outputs, *first.inputs]):
+        return False
+    return len({stack.dtype for stack in first.stacks}) == 1
 
 
 def advise_reverse(error: TypeError) -> None:

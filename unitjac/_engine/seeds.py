@@ -6,6 +6,7 @@ has the dtype of its array, and lies on the devices as that one does. Never touc
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -25,9 +26,14 @@ def sizes(leaves: Sequence[Any]) -> list[int]:
     return [math.prod(np.shape(leaf)) for leaf in leaves]
 
 
+def is_symbolic(leaves: Sequence[Any]) -> bool:
+    """Whether a size is a symbol of ``jax.export`` in place of a number."""
+    return not all(_typed.is_a(size, int) for size in sizes(leaves))
+
+
 def offsets(leaves: Sequence[Any]) -> list[int]:
     """Where each leaf begins in the flat vector of all, and where the last one ends."""
-    return [0, *np.cumsum(sizes(leaves), dtype=int).tolist()]
+    return [0, *itertools.accumulate(sizes(leaves))]
 
 
 def basis(leaves: Sequence[Any]) -> list[Any]:

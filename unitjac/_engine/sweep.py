@@ -11,7 +11,8 @@ its seeds are made on the fly.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ from unitjac._errors import abstract, as_int
 from unitjac._typed import Linear
 
 from .progress import Progress
-from .seeds import basis, one_hot, sizes
+from .seeds import basis, is_symbolic, one_hot, sizes
 from .sharded import check_mesh, check_unspread, sharded_blocks
 
 ChunkSize = int | Literal["auto"] | None
@@ -74,9 +75,13 @@ class Sweep:
         """Whether all seeds are swept at once, on one device, without a look at the program."""
         if self.mesh is not None:
             return False
+        if is_symbolic(leaves):  # how many chunks there are is not known
+            return True
         rows = sum(sizes(leaves))
         if self.chunk_size == "auto":
             return rows <= _WHOLE_ROWS
+        if self.chunk_size == 1:  # one by one, even where there is but one: without vmap
+            return False
         return self.chunk_size is None or self.chunk_size >= rows
 
     def chunk(self, apply: Linear, leaves: Sequence[Any]) -> int | None:
@@ -96,7 +101,8 @@ class Sweep:
         """``apply`` on the standard basis of ``leaves``: arrays of shape ``(rows, *out.shape)``."""
         chunk = self.chunk(apply, leaves)
         if chunk is None:
-            return jax.vmap(apply)(basis(leaves))
+            with advising_one_by_one():
+                return jax.vmap(apply)(basis(leaves))
         return self._in_chunks(apply, leaves, jnp.arange(sum(sizes(leaves))), chunk)
 
     def run_sharded(
@@ -120,9 +126,27 @@ class Sweep:
         def swept(part: Any) -> list[Any]:
             if bar is not None:
                 jax.debug.callback(bar.step)
-            return jax.vmap(apply)(one_hot(part, leaves))
+            seeds = one_hot(part, leaves)
+            if chunk == 1 and part.size:  # what has no batching rule can be swept so
+                return [out[None] for out in apply([seed[0] for seed in seeds])]
+            with advising_one_by_one():
+                return jax.vmap(apply)(seeds)
 
         return in_chunks(swept, rows, chunk)
+
+
+@contextmanager
+def advising_one_by_one() -> Generator[None]:
+    """Say on JAX's error what works where an operation has no batching rule."""
+    try:
+        yield
+    except NotImplementedError as error:
+        if "vmap" in str(error) or "atching rule" in str(error):
+            error.add_note(
+                "the seeds were swept at once, by jax.vmap; chunk_size=1 sweeps them one by one, "
+                "without it."
+            )
+        raise
 
 
 def in_chunks(swept: Callable[[Any], list[Any]], rows: Any, chunk: int) -> list[Any]:

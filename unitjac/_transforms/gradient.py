@@ -78,7 +78,7 @@ class _Pulled(GradientTransform):
             j: self._sum({unit: g[k] for unit, g in pulls.items()}, inputs.units[j], units[j])
             for k, j in enumerate(inputs.active)
         }
-        columns = self._filled(inputs, found, ())
+        columns = inputs.filled(found, ())
 
         def gradient_of(group: Group) -> Any:
             return group.tree(columns)

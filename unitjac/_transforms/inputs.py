@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from unitjac._engine.dtypes import Mode, Offers, check_input, has_tangent
 from unitjac._errors import (
@@ -25,7 +26,7 @@ from unitjac._errors import (
 from unitjac._foreign import refuse_foreign
 from unitjac._states.adopted import as_state
 from unitjac._states.state import State
-from unitjac._units.quantity import Stripped, Unit, strip
+from unitjac._units.quantity import Stripped, Unit, float0_block, strip
 
 from .arguments import Selection, argument_name
 
@@ -152,6 +153,13 @@ class Inputs:
             for group in self.groups
         ]
         return Inputs(self.selection, self.positions, groups, args)
+
+    def filled(self, found: dict[int, Any], shape: tuple[int, ...]) -> dict[int, Any]:
+        """``found``, and a ``float0`` block in each column that has no tangents."""
+        return {
+            j: found[j] if j in found else float0_block(shape + np.shape(leaf))
+            for j, leaf in enumerate(self.magnitudes)
+        }
 
     def parts(self, of_group: Callable[[Group], Any]) -> tuple[Any, Any]:
         """Something made for each input: those of the states in their structure, and the last.

@@ -14,7 +14,7 @@ from unitjac._engine.dense import Modes, Stacks
 from unitjac._engine.dense import jacobian as engine_jacobian
 from unitjac._engine.dtypes import Mode, is_complex
 from unitjac._engine.estimate import estimate
-from unitjac._engine.seeds import cut_rows, sizes
+from unitjac._engine.seeds import cut_rows, is_symbolic, sizes
 from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._units.quantity import Unit, unit_ratio
 
@@ -125,7 +125,7 @@ class JacobianTransform(GradientTransform):
                 j: self._attach(block, self._unit(traced, i, j))
                 for j, block in zip(inputs.active, blocks[i], strict=True)
             }
-            lines.append(self._filled(inputs, found, np.shape(out)))
+            lines.append(inputs.filled(found, np.shape(out)))
         treedef = traced.outputs.treedef
         parts = inputs.parts(lambda group: _tree(treedef, group, lines))
         return *parts, outputs, stacks.carried
@@ -136,6 +136,8 @@ class JacobianTransform(GradientTransform):
         if len({stack.dtype for stack in stacks.stacks}) > 1:
             return None
         if len(inputs.active) < len(inputs.magnitudes):
+            return None
+        if is_symbolic([*stacks.outputs, *inputs.leaves]):
             return None
         # the recipe outlives the call, and so must hold none of its arrays
         structure, treedef = inputs.abstract(), traced.outputs.treedef
@@ -215,7 +217,9 @@ def jacrev(
     chunk_size : int, "auto" or None, default "auto"
         How many seeds are swept at once. None holds the whole basis, as JAX does; ``"auto"`` does
         so where it is small, and else takes chunks of 64 to 1,024 that fit into memory;
-        ``describe()`` says what was picked.
+        ``describe()`` says what was picked. With 1 they are swept one by one, without
+        :func:`jax.vmap`, for a function that has an operation without a batching rule. A size that
+        is a symbol of ``jax.export`` is swept whole.
     progress : bool, default False
         Show a bar that moves with the chunks (extra ``progress``).
     mesh : jax.sharding.Mesh, optional

@@ -47,7 +47,10 @@ class Static:
         # 1 == True == 1.0, and yet a function may do another thing with each of them
         if type(mine) is not type(theirs) or not (is_hashable(mine) and is_hashable(theirs)):
             return False
-        return bool(mine == theirs)
+        try:
+            return bool(mine == theirs)
+        except (TypeError, ValueError):  # an array of answers is none
+            return False
 
 
 @jax.tree_util.register_pytree_node_class

@@ -82,9 +82,11 @@ class PullBack:
             )
         ]
         (pulled,) = pull([seeds[i] for i in self.pulled])
-        columns = {j: float0_block(leaf.shape) for j, leaf in enumerate(self.inputs.magnitudes)}
-        for j, ct in zip(self.inputs.active, pulled, strict=True):
-            columns[j] = attach_block(ct, unit_ratio(product, self.inputs.units[j]))
+        found = {
+            j: attach_block(ct, unit_ratio(product, self.inputs.units[j]))
+            for j, ct in zip(self.inputs.active, pulled, strict=True)
+        }
+        columns = self.inputs.filled(found, ())
         parts = self.inputs.parts(lambda group: group.tree(columns))
         return self.inputs.selection.pair(*parts)
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
-import numpy as np
 
 from unitjac._engine.dtypes import Mode, check_output, has_tangent
 from unitjac._errors import UnitsDroppedWarning, dtype_of, warn_user
@@ -23,7 +22,6 @@ from unitjac._states.state import State, StateTrace, commit, raise_leak
 from unitjac._units.quantity import (
     Unit,
     attach_block,
-    float0_block,
     is_dimensionless,
     is_one,
     is_quantity,
@@ -274,13 +272,6 @@ class GradientTransform(abc.ABC):
         if not has_tangent(leaf):
             return "float0"
         return "1" if self.unit_aware and is_dimensionless(unit) else unit_text(unit)
-
-    def _filled(self, inputs: Inputs, found: Columns, shape: tuple[int, ...]) -> Columns:
-        """``found``, and a ``float0`` block in each column that has no tangents."""
-        return {
-            j: found[j] if j in found else float0_block(shape + np.shape(leaf))
-            for j, leaf in enumerate(inputs.magnitudes)
-        }
 
     def _warn_of_dropped_units(self, units: Iterable[Unit]) -> None:
         if self.unit_aware:
