@@ -40,21 +40,10 @@ def hessian(fun: Pure, leaves: list[Any], nesting: Nesting, sweep: Sweep = WHOLE
         blocks = [block for row in found.blocks() for block in row]
         return blocks, (found.outputs, found.carried)
 
-    try:
-        found = jacobian(first, leaves, outer, sweep)
-    except TypeError as error:
-        if outer == "fwd":
-            advise_reverse(error)
-        raise
+    found = jacobian(first, leaves, outer, sweep)
     outputs, carried = found.carried
     flat, n = found.blocks(), len(leaves)
     return Hessian(outputs, [flat[i * n : (i + 1) * n] for i in range(len(outputs))], carried)
-
-
-def advise_reverse(error: TypeError) -> None:
-    """Say on JAX's error what works where ``fun`` has no forward mode."""
-    if "custom_vjp" in str(error):
-        error.add_note('Reverse over reverse works here: mode="rev-over-rev".')
 
 
 def modes(nesting: Nesting) -> tuple[Any, Any]:

@@ -34,6 +34,7 @@ from unitjac._units.quantity import (
     unit_text,
 )
 
+from .advice import advise
 from .inputs import Group, Inputs
 from .traced import Traced
 
@@ -67,7 +68,11 @@ class PullBack:
                 strict=True,
             )
         ]
-        (pulled,) = pull(seeds)
+        try:
+            (pulled,) = pull(seeds)
+        except ValueError as error:
+            advise(error, "vjp")
+            raise
         columns = {j: float0_block(leaf.shape) for j, leaf in enumerate(self.inputs.magnitudes)}
         for j, ct in zip(self.inputs.active, pulled, strict=True):
             columns[j] = attach_block(ct, unit_ratio(product, self.inputs.units[j]))
@@ -100,7 +105,13 @@ class PushForward:
         self.structure = traced.outputs
 
     def __call__(self, push: Callable[..., Any], tangent: Any) -> Any:
-        return self.structure.attach(push(seeds(self.inputs, tangent)))
+        given = seeds(self.inputs, tangent)
+        try:
+            pushed = push(given)
+        except TypeError as error:
+            advise(error, "linearize")
+            raise
+        return self.structure.attach(pushed)
 
 
 def seeds(inputs: Inputs, tangent: Any) -> list[Any]:

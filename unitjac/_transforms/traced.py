@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from unitjac import _typed
-from unitjac._errors import array_text, is_arraylike, path_text
+from unitjac._errors import array_text, is_arraylike, path_text, show_numbers
 from unitjac._states.remembered import Memory
 from unitjac._states.state import (
     State,
@@ -102,6 +102,9 @@ class Traced:
                 result = self.fun(
                     *map(_own, args), **{name: _own(value) for name, value in self.kwargs.items()}
                 )
+        except Exception as error:
+            show_numbers(error)
+            raise
         finally:
             self.writes = list(trace.writes)
         return (result, trace), trace.inner_reads
