@@ -106,7 +106,7 @@ NO_REVERSE = {
     "value_and_grad": (lambda f: uj.value_and_grad(f)(X), r"Type unitjac.jacfwd\(..., return"),
     "vector_grad": (lambda f: uj.vector_grad(f)(X), "Type unitjac.jacfwd: "),
     "jacobian": (lambda f: uj.jacobian(f, mode="rev")(X), 'Type mode="fwd": '),
-    "hessian": (lambda f: uj.hessian(f, mode="rev-over-rev")(X), 'Type mode="fwd-over-fwd": '),
+    "jacobian_matrix": (lambda f: jacobian_matrix(f, mode="rev")(X), 'Type mode="fwd": '),
     "vjp": (lambda f: uj.vjp(f, X)[1](1.0), "Type unitjac.jvp: "),
 }
 
