@@ -502,7 +502,7 @@ def test_bad_input_is_one_message(args: tuple[str, ...], message: str) -> None:
 def test_units_that_do_not_fit_are_bad_input_with_the_line() -> None:
     said = refused(f"{CABLE}:adds_metres_to_ohms", *CABLE_PARAMS)
     assert re.search(r'do not fit in cable\.py, line \d+: return {"wrong": p\["d"\] \+ p', said)
-    assert "UnitMismatchError: Cannot calculate 2. um + 20. cm^2 * kohm" in said
+    assert "UnitMismatchError: Cannot calculate 2.0 um + 20.0 cm^2 * kohm" in said
     said = refused(f"{CABLE}:exponential_of_metres", *CABLE_PARAMS)
     assert re.search(r"do not fit in cable\.py, line \d+: .*exp requires a dimensionless", said)
 

@@ -1,7 +1,8 @@
 """Warnings, and the words that messages are made of.
 
 Owns: the library's warning class, how a warning finds the user's line, how an array, an
-object or a place in a tree is written in a message, what is said of a library that is not there.
+object or a place in a tree is written in a message, what is said of a library that is not there,
+how a tracer in the text of an exception is written as its number.
 Never touches: units, states, derivatives.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import inspect
 import operator
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable
@@ -61,6 +63,40 @@ def needing(what: str, package: str, extra: str) -> Generator[None]:
         raise ImportError(
             f"{what} needs {package}, which is not installed. Type: pip install 'unitjac[{extra}]'"
         ) from error
+
+
+def show_numbers(error: Exception) -> None:
+    """Write numbers into the text of an exception in place of the tracers of JAX that held them.
+
+    An operation under a transform says what it was given as JAX holds it; a number that is not
+    known yet is written as its dtype and shape. What JAX says of its tracers stays as it is.
+    """
+    if isinstance(error, jax.errors.JAXTypeError):
+        return
+    error.args = tuple(_without_tracers(arg) if isinstance(arg, str) else arg for arg in error.args)
+    for name, text in vars(error).items():
+        if isinstance(text, str):
+            setattr(error, name, _without_tracers(text))
+
+
+def _without_tracers(text: str) -> str:
+    found = re.search(r"\b\w*Tracer\(", text)
+    if found is None:
+        return text
+    end, depth = found.end(), 1
+    while end < len(text) and depth:
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        end += 1
+    # JVPTracer(primal=3.0, tangent=...), VmapTracer(aval=float32[3], batched=...), JitTracer(f32[])
+    inside = _without_tracers(text[found.end() : end - 1])
+    number = re.split(r", (?:tangent|typeof\(tangent\)|batched)=", inside)[0]
+    number = re.sub(r"^(primal|aval)=", "", number)
+    return f"{text[: found.start()]}{number}{_without_tracers(text[end:])}"
+
+
+def say_more(error: Exception, advice: str) -> None:
+    """Add what to type to the message of an exception."""
+    error.args = (f"{error} {advice}", *error.args[1:])
 
 
 def as_int(value: Any) -> int | None:

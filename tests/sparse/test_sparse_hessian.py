@@ -183,12 +183,8 @@ def test_forward_mode_of_a_pullback_says_what_works():
     x = q(ramp(4), u.metre)
     hess = sparse_hessian(stiff, x, pattern=banded(4, 0, 0))
     for transform in (hess, unitjac.hessian(stiff)):
-        with pytest.raises(TypeError, match="custom_vjp") as caught:
+        with pytest.raises(TypeError, match=r'custom_vjp.* Type mode="rev-over-rev": it'):
             transform(x)
-        assert 'Reverse over reverse works here: mode="rev-over-rev".' in caught.value.__notes__
-    with pytest.raises(TypeError, match="custom_vjp") as caught:
-        unitjac.hessian(stiff, mode="rev-over-fwd")(x)
-    assert not any("Reverse over" in note for note in caught.value.__notes__)
 
 
 def test_a_pattern_that_is_not_symmetric():

@@ -14,7 +14,7 @@ import jax
 
 from unitjac import __version__
 from unitjac._cli.failures import BadInput, explained
-from unitjac._cli.job import Job, prepare
+from unitjac._cli.job import prepare
 from unitjac._cli.json import as_json
 from unitjac._cli.page import as_page
 from unitjac._cli.terminal import console, print_models, print_table
@@ -85,7 +85,7 @@ def sensitivity(
         with jax.enable_x64(x64), contextlib.redirect_stdout(sys.stderr):
             # What a model prints must not end up in the middle of a JSON document.
             job = prepare(model, params, settings)
-            table = _chosen(_table(job), outputs)
+            table = _chosen(sensitivity_table(job.function, job.inputs), outputs)
         if html is not None:
             _save(html, as_page(job, table, zeros=zeros, top=top))
         if to_json:
@@ -93,15 +93,6 @@ def sensitivity(
             click.echo(as_json(job, shown, "float64" if x64 else "float32"))
         elif html is None:
             print_table(console(), job, table, zeros=zeros, top=top)
-
-
-def _table(job: Job) -> SensitivityTable:
-    try:
-        return sensitivity_table(job.function, job.inputs)
-    except Exception:
-        # Without tracers among its values, an error of the model reads as it does in a script.
-        job.function(job.inputs)
-        raise
 
 
 def _chosen(table: SensitivityTable, outputs: tuple[str, ...]) -> SensitivityTable:

@@ -93,12 +93,7 @@ def hessian(
         )
         return blocks, (found.outputs, is_joined, found.carried)
 
-    try:
-        found = jacobian(first, leaves, outer, sweep)
-    except TypeError as error:
-        if outer == "fwd":
-            advise_reverse(error)
-        raise
+    found = jacobian(first, leaves, outer, sweep)
     outputs, is_joined, carried = found.carried
     return Hessian(outputs, leaves, found, is_joined, carried)
 
@@ -108,12 +103,6 @@ def _is_worth_joining(first: Stacks) -> bool:
     if count < MANY or is_symbolic([*first.outputs, *first.inputs]):
         return False
     return len({stack.dtype for stack in first.stacks}) == 1
-
-
-def advise_reverse(error: TypeError) -> None:
-    """Say on JAX's error what works where ``fun`` has no forward mode."""
-    if "custom_vjp" in str(error):
-        error.add_note('Reverse over reverse works here: mode="rev-over-rev".')
 
 
 def modes(nesting: Nesting) -> tuple[Any, Any]:

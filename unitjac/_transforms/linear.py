@@ -17,6 +17,7 @@ from unitjac._errors import abstract, as_int
 from unitjac._states.remembered import Memory
 from unitjac._states.state import StateTrace, commit, raise_leak
 
+from .advice import advise
 from .arguments import Selection, check_function, name_of, select
 from .debug_nan import all_finite, check
 from .debug_products import (
@@ -93,6 +94,7 @@ def vjp(
     trace = functools.partial(_trace, "vjp", fun, primals, kwargs, chosen, has_aux, check_states)
     traced, title = trace(), f"vjp of {name_of(fun)}"
     outputs, pull, aux = _run(
+        "vjp",
         traced,
         functools.partial(_typed.vjp, traced, traced.inputs.leaves),
         (lambda outputs, _: check_outputs(outputs, title, trace)) if debug_nan else None,
@@ -150,6 +152,7 @@ def linearize(
     )
     traced, title = trace(), f"linearize of {name_of(fun)}"
     outputs, push, aux = _run(
+        "linearize",
         traced,
         functools.partial(_typed.linearize, traced, traced.inputs.leaves),
         (lambda outputs, _: check_outputs(outputs, title, trace)) if debug_nan else None,
@@ -233,7 +236,7 @@ def jvp(
         check(finite, lambda: push_search(title, trace, tangent), title)
 
     outputs, tangents_out, aux = _run(
-        traced, functools.partial(jax.jvp, traced, *given), look if debug_nan else None
+        "jvp", traced, functools.partial(jax.jvp, traced, *given), look if debug_nan else None
     )
     out = traced.outputs
     return out.attach(outputs), pushed(out, tangents_out), *((aux,) if has_aux else ())
@@ -345,6 +348,7 @@ def _trace(
 
 
 def _run(
+    name: str,
     traced: Traced,
     linear: Callable[..., Any],
     look: Callable[[list[Any], Any], None] | None = None,
@@ -357,6 +361,9 @@ def _run(
         outputs, product, carried = linear(has_aux=True)
     except jax.errors.UnexpectedTracerError as error:
         raise_leak(error, traced.writes)
+    except (TypeError, ValueError) as error:
+        advise(error, name)
+        raise
     if look is not None:
         look(outputs, product)
     aux, written = traced.unpack(carried)

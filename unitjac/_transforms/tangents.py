@@ -38,6 +38,7 @@ from unitjac._units.quantity import (
     unit_text,
 )
 
+from .advice import advise
 from .arguments import name_of
 from .inputs import Group, Inputs
 from .traced import Traced
@@ -81,7 +82,11 @@ class PullBack:
                 zip(given.magnitudes, products, self.outputs, strict=True)
             )
         ]
-        (pulled,) = pull([seeds[i] for i in self.pulled])
+        try:
+            (pulled,) = pull([seeds[i] for i in self.pulled])
+        except ValueError as error:
+            advise(error, "vjp")
+            raise
         found = {
             j: attach_block(ct, unit_ratio(product, self.inputs.units[j]))
             for j, ct in zip(self.inputs.active, pulled, strict=True)
@@ -126,7 +131,13 @@ class PushForward:
         self.structure = traced.outputs
 
     def __call__(self, push: Callable[..., Any], tangent: Any) -> Any:
-        return pushed(self.structure, push(seeds(self.inputs, tangent)))
+        given = seeds(self.inputs, tangent)
+        try:
+            tangents = push(given)
+        except TypeError as error:
+            advise(error, "linearize")
+            raise
+        return pushed(self.structure, tangents)
 
 
 def pushed(structure: Stripped, tangents: list[Any]) -> Any:

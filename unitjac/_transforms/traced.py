@@ -12,7 +12,13 @@ from typing import Any
 import jax
 
 from unitjac import _typed
-from unitjac._errors import array_text, is_arraylike, path_text, refuse_foreign_in
+from unitjac._errors import (
+    array_text,
+    is_arraylike,
+    path_text,
+    refuse_foreign_in,
+    show_numbers,
+)
 from unitjac._foreign import refuse_foreign
 from unitjac._states.foreign import Adopted
 from unitjac._states.remembered import Memory
@@ -109,6 +115,9 @@ class Traced:
                 result = self.fun(
                     *map(_own, args), **{name: _own(value) for name, value in self.kwargs.items()}
                 )
+        except Exception as error:
+            show_numbers(error)
+            raise
         finally:
             self.writes = list(trace.writes)
         return result, trace

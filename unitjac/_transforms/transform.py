@@ -30,6 +30,7 @@ from unitjac._units.quantity import (
     unit_text,
 )
 
+from .advice import advise
 from .arguments import Selection, check_function, name_of, select
 from .compiled import Compiled
 from .debug_nan import Checked, Flagged, all_finite, search_of
@@ -224,6 +225,9 @@ class GradientTransform(abc.ABC):
             state_part, arg_part, outputs, carried = self._differentiate(traced)
         except jax.errors.UnexpectedTracerError as error:
             raise_leak(error, traced.writes)
+        except (TypeError, ValueError) as error:
+            advise(error, self.transform_name)
+            raise
         aux, written = traced.unpack(carried)
         result = self._returns(state_part, arg_part, traced.outputs.attach(outputs), aux)
         commit(written)

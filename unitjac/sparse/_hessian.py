@@ -5,13 +5,13 @@ Owns: the public function, and what is a row and what a column. Never touches: s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from unitjac._engine.dense import Pure
 from unitjac._engine.dtypes import Mode
 from unitjac._engine.pattern import Pattern
-from unitjac._engine.second import advise_reverse, modes
+from unitjac._engine.second import modes
 from unitjac._engine.sparse import gradient_of
 from unitjac._engine.sweep import ChunkSize, check_chunk_size
 from unitjac._transforms.decorator import decorating_with_samples
@@ -38,16 +38,6 @@ class SparseHessian(SparseTransform):
 
     def _derive(self, fun: Pure) -> Pure:
         return gradient_of(fun)
-
-    def _differentiate(
-        self, traced: Traced, tables: Sequence[Any] = ()
-    ) -> tuple[Any, Any, list[Any], Any]:
-        try:
-            return super()._differentiate(traced, tables)
-        except TypeError as error:
-            if self.mode == "fwd":
-                advise_reverse(error)
-            raise
 
     def _work(self, traced: Traced, outputs: list[Any]) -> dict[str, Any]:
         return {**super()._work(traced, outputs), "mode": f"{self.mode} over rev"}

@@ -21,6 +21,7 @@ from unitjac._engine.pattern import Pattern
 from unitjac._engine.sparse import Compression, compress, entries
 from unitjac._engine.sweep import ChunkSize
 from unitjac._states.state import StateTrace, commit, raise_leak
+from unitjac._transforms.advice import advise
 from unitjac._transforms.arguments import name_of
 from unitjac._transforms.debug_nan import Flagged, all_finite
 from unitjac._transforms.inputs import Inputs
@@ -232,6 +233,9 @@ class SparseTransform(GradientTransform):
             found, _, outputs, carried = self._differentiate(traced, tables)
         except jax.errors.UnexpectedTracerError as error:
             raise_leak(error, traced.writes)
+        except (TypeError, ValueError) as error:
+            advise(error, self.transform_name)
+            raise
         aux, written = traced.unpack(carried)
         result = self._with_extras(found, traced.outputs.attach(outputs), aux)
         commit(written)
