@@ -5,17 +5,15 @@ Owns: :func:`check_units`. Never touches: derivatives; numbers.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
 from unitjac import _typed
-from unitjac._errors import OURS, is_arraylike, library_folder, path_text
+from unitjac._errors import is_arraylike, path_text
 from unitjac._states.state import StateTrace
 from unitjac._units.quantity import (
-    UNIT_FOLDERS,
     UNITLESS,
     Unit,
     is_quantity,
@@ -27,9 +25,8 @@ from unitjac._units.quantity import (
 
 from .arguments import check_function, name_of
 from .compiled import is_traced
+from .lines import own_lines
 from .static import is_jax_array, pack
-
-_LIBRARIES = (OURS, library_folder(jax), *UNIT_FOLDERS)
 
 
 def check_units(
@@ -131,7 +128,6 @@ def _as_unit(unit: Any) -> Unit:
 
 def _note_source(error: Exception) -> None:
     """Add the user's own line to an error that a library raised below it."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith(_LIBRARIES):
-            error.add_note(f"at {frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}")
-            return
+    lines = own_lines(error.__traceback__)
+    if lines:
+        error.add_note(f"at {lines[-1]}")

@@ -23,7 +23,7 @@ from unitjac._states.state import State, StateTrace, commit, raise_leak
 from unitjac._units.quantity import is_quantity
 
 from .static import Packed, is_hashable, pack
-from .uncut import Uncut
+from .uncut import cut_out
 
 _traced_types: set[type] = set()  # the types for which is_traced holds, as they come
 
@@ -52,11 +52,7 @@ class Compiled:
             commit(written.outcome)
         if type(result) is Packed:
             result = result.unpack()
-        if type(result) is Uncut:
-            return result.cut()
-        if _typed.is_exactly(result, tuple) and result and type(result[0]) is Uncut:
-            return result[0].cut(), *result[1:]
-        return result
+        return cut_out(result)
 
     def lower(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The lowered program of one call, as :meth:`jax.stages.Wrapped.lower` gives it."""

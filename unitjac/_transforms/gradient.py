@@ -42,6 +42,7 @@ _COMMON = (
     "unit_aware",
     "check_states",
     "jit",
+    "debug_nan",
 )
 
 
@@ -61,6 +62,9 @@ class _Pulled(GradientTransform):
             traced.inputs.labels, traced.inputs.magnitudes, self._units(traced), strict=True
         ):
             yield Block("output", label, np.shape(leaf), self._unit_text(leaf, unit))
+
+    def _places(self, traced: Traced) -> Iterator[str]:
+        return (f"output by {label}" for label in traced.inputs.labels)
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
@@ -178,6 +182,7 @@ def grad(
     check_states: bool = True,
     *,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The gradient of a scalar function, with its unit in each leaf.
@@ -188,7 +193,7 @@ def grad(
         Its output is one scalar, of any unit. Left out, ``grad`` gives a decorator.
     grad_states, argnums, holomorphic, allow_int, has_aux, return_value, unit_aware
         As in :func:`jacrev`.
-    check_states, jit
+    check_states, jit, debug_nan
         As in :func:`jacrev`.
 
     Returns
@@ -224,6 +229,7 @@ def grad(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
 
 
@@ -239,13 +245,14 @@ def value_and_grad(
     check_states: bool = True,
     *,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The value and the gradient of a scalar function, in this order, as in JAX.
 
     Parameters
     ----------
-    fun, grad_states, argnums, holomorphic, allow_int, has_aux, unit_aware, check_states, jit
+    fun, grad_states, argnums, holomorphic, allow_int, has_aux, unit_aware, check_states
         As in :func:`grad`; without ``fun`` it gives a decorator.
 
     Returns
@@ -280,6 +287,7 @@ def value_and_grad(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
 
 
@@ -294,6 +302,7 @@ def vector_grad(
     check_states: bool = True,
     *,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The gradient of the sum of all outputs, which may be arrays in a tree.
@@ -305,7 +314,7 @@ def vector_grad(
     ----------
     fun : callable, optional
         Left out, ``vector_grad`` gives a decorator.
-    grad_states, argnums, return_value, has_aux, unit_aware, check_states, jit
+    grad_states, argnums, return_value, has_aux, unit_aware, check_states, jit, debug_nan
         As in :func:`grad`.
 
     Returns
@@ -337,4 +346,5 @@ def vector_grad(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )

@@ -5,6 +5,7 @@ Owns: the public function, and how second blocks become trees with units. Never 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,6 +39,7 @@ _KNOWN = (
     "mesh",
     "axis",
     "jit",
+    "debug_nan",
 )
 
 
@@ -76,6 +78,15 @@ class HessianTransform(GradientTransform):
                         np.shape(out) + np.shape(first) + np.shape(second),
                         self._unit_text(second, self._unit(traced, i, j, k)),
                     )
+
+    def _places(self, traced: Traced) -> Iterator[str]:
+        labels, groups = traced.inputs.labels, traced.inputs.groups
+        states = len(self.selection.states)
+        kinds = groups[:states], groups[states:]
+        for xs, ys in itertools.product(kinds, kinds):
+            for x, y, row in itertools.product(xs, ys, traced.output_labels):
+                for j, k in itertools.product(x.columns, y.columns):
+                    yield f"{row} by {labels[j]} and {labels[k]}"
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
@@ -129,6 +140,7 @@ def hessian(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The second derivatives of ``fun``, with the unit output / input / input of each block.
@@ -138,7 +150,9 @@ def hessian(
     fun : callable
         Scalar or not; from arrays and quantities in any trees to arrays and quantities in any
         tree.
-    grad_states, argnums, return_value, holomorphic, has_aux, unit_aware, check_states, jit
+    grad_states, argnums, return_value, holomorphic, has_aux, unit_aware, check_states
+        As in :func:`jacrev`.
+    jit, debug_nan
         As in :func:`jacrev`.
     mode : {"auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"}
         How the two derivatives are taken. ``"auto"`` pushes forward through the Jacobian's
@@ -184,4 +198,5 @@ def hessian(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )

@@ -122,16 +122,24 @@ class Inputs:
 
     def abstract(self) -> Inputs:
         """The same inputs with shapes and dtypes in place of arrays."""
+        return self._holding(list(map(abstract, self.magnitudes)), ())
+
+    def with_leaves(self, leaves: Sequence[Any]) -> Inputs:
+        """The same inputs with other magnitudes in the active columns."""
+        magnitudes = list(self.magnitudes)
+        for j, leaf in zip(self.active, leaves, strict=True):
+            magnitudes[j] = leaf
+        return self._holding(magnitudes, self.args)
+
+    def _holding(self, magnitudes: list[Any], args: tuple[Any, ...]) -> Inputs:
         groups = [
             replace(
                 group,
-                stripped=group.stripped._replace(
-                    magnitudes=list(map(abstract, group.stripped.magnitudes))
-                ),
+                stripped=group.stripped._replace(magnitudes=[magnitudes[j] for j in group.columns]),
             )
             for group in self.groups
         ]
-        return Inputs(self.selection, self.positions, groups, ())
+        return Inputs(self.selection, self.positions, groups, args)
 
     def parts(self, of_group: Callable[[Group], Any]) -> tuple[Any, Any]:
         """Something made for each input: those of the states in their structure, and the last.
@@ -159,12 +167,8 @@ class Inputs:
 
     def place(self, leaves: Sequence[Any]) -> tuple[list[Any], dict[State, Any]]:
         """The arguments and the states' values, with other magnitudes in the active columns."""
-        magnitudes = list(self.magnitudes)
-        for j, leaf in zip(self.active, leaves, strict=True):
-            magnitudes[j] = leaf
-        trees = [
-            group.stripped.attach([magnitudes[j] for j in group.columns]) for group in self.groups
-        ]
+        groups = self.with_leaves(leaves).groups
+        trees = [group.stripped.attach(group.stripped.magnitudes) for group in groups]
         args = list(self.args)
         if self.positions:
             values = (trees[-1],) if self.selection.is_single else trees[-1]

@@ -39,6 +39,7 @@ _COMMON = (
     "mesh",
     "axis",
     "jit",
+    "debug_nan",
 )
 
 
@@ -100,6 +101,12 @@ class JacobianTransform(GradientTransform):
                     np.shape(out) + np.shape(leaf),
                     self._unit_text(leaf, self._unit(traced, i, j)),
                 )
+
+    def _places(self, traced: Traced) -> Iterator[str]:
+        rows, columns = traced.output_labels, traced.inputs.labels
+        for group in traced.inputs.groups:
+            for row in rows:
+                yield from (f"{row} by {columns[j]}" for j in group.columns)
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
@@ -187,6 +194,7 @@ def jacrev(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The Jacobian of ``fun`` by reverse mode, with the unit of each block.
@@ -230,6 +238,12 @@ def jacrev(
     jit : bool, default False
         Compile the whole, states included. What ``fun`` closes over is then read when it is
         traced. Arguments that are no arrays, ints and bools among them, are static.
+    debug_nan : bool, default False
+        Where a nan or an infinity comes out, in the value or in the derivative, raise an error that
+        names the block, the operation that made it, its line and the numbers that it took; no
+        state is written. Only then ``fun`` is called again. Wants concrete numbers: with
+        ``jit=True`` the call is checked outside of what is compiled, in an outer
+        :func:`jax.jit` it is an error.
 
     Returns
     -------
@@ -244,6 +258,8 @@ def jacrev(
         If ``fun`` is no function, a position no int, a leaf not differentiable, a state no state.
     ValueError
         If a position is out of range or named twice, a state is named twice or never used.
+    FloatingPointError
+        With ``debug_nan=True``, where a number that comes out is not finite.
 
     See Also
     --------
@@ -276,6 +292,7 @@ def jacrev(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
 
 
@@ -295,6 +312,7 @@ def jacfwd(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The Jacobian of ``fun`` by forward mode, with the unit of each block.
@@ -307,7 +325,7 @@ def jacfwd(
     ----------
     fun, grad_states, argnums, has_aux, return_value, holomorphic, unit_aware, check_states
         As in :func:`jacrev`.
-    chunk_size, progress, mesh, axis, jit
+    chunk_size, progress, mesh, axis, jit, debug_nan
         As in :func:`jacrev`; in chunks, ``fun`` is linearized once, and what its tangents need is
         kept.
 
@@ -345,6 +363,7 @@ def jacfwd(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
 
 
@@ -366,6 +385,7 @@ def jacobian(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The Jacobian of ``fun`` by the mode with fewer passes, with the unit of each block.
@@ -374,7 +394,7 @@ def jacobian(
     ----------
     fun, grad_states, argnums, has_aux, return_value, holomorphic, allow_int, unit_aware
         As in :func:`jacrev`.
-    check_states, chunk_size, progress, mesh, axis, jit
+    check_states, chunk_size, progress, mesh, axis, jit, debug_nan
         As in :func:`jacrev`.
     mode : {"auto", "fwd", "rev"}, default "auto"
         ``"auto"`` linearizes ``fun`` once and pushes forward where there are no more inputs than
@@ -425,4 +445,5 @@ def jacobian(
         unit_aware=unit_aware,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )

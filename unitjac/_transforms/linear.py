@@ -17,7 +17,15 @@ from unitjac._errors import abstract, as_int
 from unitjac._states.remembered import Memory
 from unitjac._states.state import StateTrace, commit, raise_leak
 
-from .arguments import Selection, check_function, select
+from .arguments import Selection, check_function, name_of, select
+from .debug_nan import all_finite, check
+from .debug_products import (
+    check_outputs,
+    checked_pull,
+    checked_push,
+    checked_transpose,
+    push_search,
+)
 from .inputs import Inputs
 from .tangents import PullBack, PushForward, pushed, seeds
 from .traced import Traced
@@ -31,6 +39,7 @@ def vjp(
     has_aux: bool = False,
     check_states: bool = True,
     kwargs: Mapping[str, Any] | None = None,
+    debug_nan: bool = False,
 ) -> tuple[Any, ...]:
     """The value of ``fun``, and the function that pulls cotangents back.
 
@@ -51,6 +60,8 @@ def vjp(
         A state in ``grad_states`` that ``fun`` never uses is an error.
     kwargs : mapping, optional
         Keyword arguments of ``fun``, of any name.
+    debug_nan : bool, default False
+        As in :func:`jacrev`, for the value and for each product.
 
     Returns
     -------
@@ -79,9 +90,16 @@ def vjp(
     Quantity(6., "mV^3")
     """
     chosen = _chosen(grad_states, argnums, primals)
-    traced = _trace("vjp", fun, primals, kwargs, chosen, has_aux, check_states)
-    outputs, pull, aux = _run(traced, functools.partial(_typed.vjp, traced, traced.inputs.leaves))
+    trace = functools.partial(_trace, "vjp", fun, primals, kwargs, chosen, has_aux, check_states)
+    traced, title = trace(), f"vjp of {name_of(fun)}"
+    outputs, pull, aux = _run(
+        traced,
+        functools.partial(_typed.vjp, traced, traced.inputs.leaves),
+        (lambda outputs, _: check_outputs(outputs, title, trace)) if debug_nan else None,
+    )
     pulling = jax.tree_util.Partial(PullBack(traced, outputs), pull)
+    if debug_nan:
+        pulling = checked_pull(pulling, title, trace)
     return traced.outputs.attach(outputs), pulling, *((aux,) if has_aux else ())
 
 
@@ -93,12 +111,13 @@ def linearize(
     has_aux: bool = False,
     check_states: bool = True,
     kwargs: Mapping[str, Any] | None = None,
+    debug_nan: bool = False,
 ) -> tuple[Any, ...]:
     """The value of ``fun``, and the function that pushes tangents forward.
 
     Parameters
     ----------
-    fun, *primals, grad_states, argnums, has_aux, check_states, kwargs
+    fun, *primals, grad_states, argnums, has_aux, check_states, kwargs, debug_nan
         As in :func:`vjp`.
 
     Returns
@@ -126,11 +145,18 @@ def linearize(
     Quantity(6., "mV^2")
     """
     chosen = _chosen(grad_states, argnums, primals)
-    traced = _trace("linearize", fun, primals, kwargs, chosen, has_aux, check_states)
+    trace = functools.partial(
+        _trace, "linearize", fun, primals, kwargs, chosen, has_aux, check_states
+    )
+    traced, title = trace(), f"linearize of {name_of(fun)}"
     outputs, push, aux = _run(
-        traced, functools.partial(_typed.linearize, traced, traced.inputs.leaves)
+        traced,
+        functools.partial(_typed.linearize, traced, traced.inputs.leaves),
+        (lambda outputs, _: check_outputs(outputs, title, trace)) if debug_nan else None,
     )
     pushing = jax.tree_util.Partial(PushForward(traced), push)
+    if debug_nan:
+        pushing = checked_push(pushing, title, trace)
     return traced.outputs.attach(outputs), pushing, *((aux,) if has_aux else ())
 
 
@@ -144,6 +170,7 @@ def jvp(
     has_aux: bool = False,
     check_states: bool = True,
     kwargs: Mapping[str, Any] | None = None,
+    debug_nan: bool = False,
 ) -> tuple[Any, ...]:
     """The value of ``fun``, and its derivative along a tangent.
 
@@ -158,7 +185,7 @@ def jvp(
         States that are moved too.
     state_tangents : pytree, optional
         For each of them a tangent, in the structure of ``grad_states``.
-    has_aux, check_states, kwargs
+    has_aux, check_states, kwargs, debug_nan
         As in :func:`vjp`.
 
     Returns
@@ -194,10 +221,20 @@ def jvp(
             "grad_states with state_tangents."
         )
     chosen = select(grad_states, moved or None)
-    traced = _trace("jvp", fun, tuple(primals), kwargs, chosen, has_aux, check_states)
+    trace = functools.partial(
+        _trace, "jvp", fun, tuple(primals), kwargs, chosen, has_aux, check_states
+    )
+    traced, title = trace(), f"jvp of {name_of(fun)}"
     tangent = chosen.pair(state_tangents, tuple(tangents[n] for n in moved))
     given = ([*traced.inputs.leaves],), ([*seeds(traced.inputs.abstract(), tangent)],)
-    outputs, tangents_out, aux = _run(traced, functools.partial(jax.jvp, traced, *given))
+
+    def look(outputs: list[Any], found: list[Any]) -> None:
+        finite = all_finite((outputs, found))
+        check(finite, lambda: push_search(title, trace, tangent), title)
+
+    outputs, tangents_out, aux = _run(
+        traced, functools.partial(jax.jvp, traced, *given), look if debug_nan else None
+    )
     out = traced.outputs
     return out.attach(outputs), pushed(out, tangents_out), *((aux,) if has_aux else ())
 
@@ -207,6 +244,7 @@ def linear_transpose(
     *primals: Any,
     argnums: Any = 0,
     kwargs: Mapping[str, Any] | None = None,
+    debug_nan: bool = False,
 ) -> Callable[[Any], Any]:
     """The transpose of a linear function, from cotangents of its output to those of its input.
 
@@ -217,7 +255,7 @@ def linear_transpose(
     *primals
         Arguments of the right shapes, dtypes and units; a :class:`jax.ShapeDtypeStruct`, or a
         quantity around one, does.
-    argnums, kwargs
+    argnums, kwargs, debug_nan
         As in :func:`vjp`.
 
     Returns
@@ -238,7 +276,8 @@ def linear_transpose(
     Quantity(2., "Mohm")
     """
     chosen = _chosen(None, argnums, primals)
-    traced = _trace("linear_transpose", fun, primals, kwargs, chosen, False, True)
+    trace = functools.partial(_trace, "linear_transpose", fun, primals, kwargs, chosen, False, True)
+    traced = trace()
     leaves = list(map(abstract, traced.inputs.leaves))
     with StateTrace():
         outputs, _ = jax.eval_shape(traced, leaves)
@@ -255,7 +294,10 @@ def linear_transpose(
         return [found[i] for i in numbers]
 
     pull = _typed.linear_transpose(outputs_of, leaves)
-    return jax.tree_util.Partial(PullBack(traced, outputs, numbers), pull)
+    transpose = jax.tree_util.Partial(PullBack(traced, outputs, numbers), pull)
+    if debug_nan:
+        return checked_transpose(transpose, f"linear_transpose of {name_of(fun)}", trace)
+    return transpose
 
 
 def _chosen(grad_states: Any, argnums: Any, primals: tuple[Any, ...]) -> Selection:
@@ -294,12 +336,21 @@ def _trace(
     )
 
 
-def _run(traced: Traced, linear: Callable[..., Any]) -> tuple[list[Any], Any, Any]:
-    """``(outputs, what is linear, aux)``; the states that ``fun`` wrote are handed over."""
+def _run(
+    traced: Traced,
+    linear: Callable[..., Any],
+    look: Callable[[list[Any], Any], None] | None = None,
+) -> tuple[list[Any], Any, Any]:
+    """``(outputs, what is linear, aux)``; the states that ``fun`` wrote are handed over.
+
+    ``look`` sees the outputs and what is linear before that.
+    """
     try:
         outputs, product, carried = linear(has_aux=True)
     except jax.errors.UnexpectedTracerError as error:
         raise_leak(error, traced.writes)
+    if look is not None:
+        look(outputs, product)
     aux, written = traced.unpack(carried)
     commit(written)
     return outputs, product, aux

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from unitjac._engine.dtypes import Mode, check_output, has_tangent
-from unitjac._errors import UnitsDroppedWarning, warn_user
+from unitjac._errors import UnitsDroppedWarning, dtype_of, warn_user
 from unitjac._states.remembered import Memory
 from unitjac._states.state import State, StateTrace, commit, raise_leak
 from unitjac._units.quantity import (
@@ -26,12 +26,17 @@ from unitjac._units.quantity import (
     float0_block,
     is_dimensionless,
     is_one,
+    is_quantity,
+    magnitude_of,
+    unit_of,
     unit_text,
 )
 
 from .arguments import Selection, check_function, name_of, select
 from .compiled import Compiled
+from .debug_nan import Checked, Flagged, all_finite, search_of
 from .inputs import Inputs
+from .nan_report import Part, Search
 from .plan import Plan, leaf_of
 from .traced import Traced
 
@@ -78,6 +83,7 @@ class GradientTransform(abc.ABC):
         jit: bool,
         holomorphic: bool = False,
         allow_int: bool = False,
+        debug_nan: bool = False,
     ):
         check_function(fun, self.transform_name, self.usage)
         functools.update_wrapper(self, fun, updated=())
@@ -90,6 +96,7 @@ class GradientTransform(abc.ABC):
         self.jit: bool = bool(jit)
         self.holomorphic: bool = bool(holomorphic)
         self.allow_int: bool = bool(allow_int)
+        self.debug_nan: bool = bool(debug_nan)
         self._compile()
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -100,7 +107,7 @@ class GradientTransform(abc.ABC):
         return self if instance is None else types.MethodType(self, instance)
 
     def __repr__(self) -> str:
-        return f"<unitjac.{self.transform_name} of {name_of(self.fun)}>"
+        return f"<unitjac.{self._title}>"
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_call"}
@@ -144,7 +151,7 @@ class GradientTransform(abc.ABC):
             outputs, _ = jax.eval_shape(traced, inputs.leaves)
             work = self._work(traced, outputs)
         return Plan(
-            title=f"{self.transform_name} of {name_of(self.fun)}",
+            title=self._title,
             **work,
             inputs=tuple(map(leaf_of, inputs.labels, inputs.magnitudes, inputs.units)),
             outputs=tuple(map(leaf_of, traced.output_labels, outputs, traced.outputs.units)),
@@ -161,6 +168,14 @@ class GradientTransform(abc.ABC):
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterable[Any]:
         """The table of blocks of the plan."""
 
+    def _in_blocks(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
+        """What ``_differentiate`` gives, as trees of blocks."""
+        return self._differentiate(traced)
+
+    @abc.abstractmethod
+    def _places(self, traced: Traced) -> Iterable[str]:
+        """What messages call the blocks that ``_differentiate`` gives, in their order."""
+
     @abc.abstractmethod
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         """``(state part, argument part, magnitudes of the outputs, carried)`` of one call."""
@@ -169,9 +184,14 @@ class GradientTransform(abc.ABC):
     def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
         """The modes by whose rules the dtypes of inputs and of outputs are checked."""
 
+    @property
+    def _title(self) -> str:
+        return f"{self.transform_name} of {name_of(self.fun)}"
+
     def _compile(self) -> None:
         run = self._evaluate
-        self._call = Compiled(run, self._known_states()) if self.jit else run
+        call = Compiled(run, self._known_states()) if self.jit else run
+        self._call = Checked(call, self._search, self._title) if self.debug_nan else call
 
     def _known_states(self) -> tuple[State, ...]:
         """The states that a call uses before it runs ``fun``."""
@@ -208,7 +228,27 @@ class GradientTransform(abc.ABC):
         aux, written = traced.unpack(carried)
         result = self._returns(state_part, arg_part, traced.outputs.attach(outputs), aux)
         commit(written)
+        if self.debug_nan:
+            return Flagged(result, all_finite((state_part, arg_part, outputs)))
         return result
+
+    def _search(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Search:
+        """The search for a number that is not finite, in a call with these arguments."""
+        plain = copy.copy(self)  # not compiled, and with all units
+        plain.jit, plain.unit_aware = False, True
+        return search_of(
+            self._title, lambda: plain._trace(args, kwargs), lambda traced, _: plain._parts(traced)
+        )
+
+    def _parts(self, traced: Traced) -> list[Part]:
+        """What is computed, each array with what messages call it."""
+        state_part, arg_part, _, _ = self._in_blocks(traced)
+        leaves = jax.tree.leaves((state_part, arg_part), is_leaf=is_quantity)
+        return [
+            Part(f"the derivative of {place}", magnitude_of(leaf), unit_of(leaf))
+            for place, leaf in zip(self._places(traced), leaves, strict=True)
+            if dtype_of(magnitude_of(leaf)) != jax.dtypes.float0
+        ]
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
         return self._with_extras(self.selection.pair(state_part, arg_part), value, aux)
@@ -245,7 +285,7 @@ class GradientTransform(abc.ABC):
         lost = dict.fromkeys(unit_text(unit) for unit in units if not is_one(unit))
         if lost:
             warn_user(
-                f"{self.transform_name} of {name_of(self.fun)} has blocks in {', '.join(lost)}, "
+                f"{self._title} has blocks in {', '.join(lost)}, "
                 "which come back as plain magnitudes in the units of the function's own inputs "
                 "and outputs. Pass unit_aware=True to keep the units.",
                 UnitsDroppedWarning,

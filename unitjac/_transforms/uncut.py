@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from unitjac import _typed
 from unitjac._units.quantity import (
     Quantity,
     Unit,
@@ -80,6 +81,15 @@ class Uncut:
                 ]
             )
         return recipe.tree(blocks)
+
+
+def cut_out(result: Any) -> Any:
+    """What a call gives back, where it is, or begins with, a Jacobian that is not yet cut."""
+    if type(result) is Uncut:
+        return result.cut()
+    if _typed.is_exactly(result, tuple) and result and type(result[0]) is Uncut:
+        return result[0].cut(), *result[1:]
+    return result
 
 
 def scaled_row(row: Any, units: Sequence[Unit | None], in_sizes: Sequence[int]) -> Any:

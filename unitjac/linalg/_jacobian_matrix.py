@@ -39,6 +39,7 @@ _KNOWN = (
     "mesh",
     "axis",
     "jit",
+    "debug_nan",
 )
 
 
@@ -54,6 +55,9 @@ class _JacobianMatrix(JacobianTransform):
         rows = _axis_of_outputs(traced, stacks.outputs)
         matrix = UnitMatrix(stacks.matrix(), rows, axis_of_inputs(traced.inputs))
         return matrix, matrix, stacks.outputs, stacks.carried
+
+    def _in_blocks(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
+        return super()._differentiate(traced)
 
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
         return self._with_extras(state_part, value, aux)
@@ -86,6 +90,9 @@ class _HessianMatrix(HessianTransform):
         matrix = UnitMatrix(array, rows, cols)
         return matrix, matrix, outputs, carried
 
+    def _in_blocks(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
+        return super()._differentiate(traced)
+
     def _returns(self, state_part: Any, arg_part: Any, value: Any, aux: Any) -> Any:
         return self._with_extras(state_part, value, aux)
 
@@ -105,13 +112,14 @@ def jacobian_matrix(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The Jacobian of ``fun`` as one :class:`UnitMatrix`.
 
     Parameters
     ----------
-    fun, grad_states, argnums, has_aux, return_value, check_states, mode, jit
+    fun, grad_states, argnums, has_aux, return_value, check_states, mode, jit, debug_nan
         As in :func:`unitjac.jacobian`.
     chunk_size, progress, mesh, axis
         As in :func:`unitjac.jacobian`. With states and arguments the columns belong to the pair
@@ -152,6 +160,7 @@ def jacobian_matrix(
         unit_aware=True,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
 
 
@@ -170,13 +179,14 @@ def hessian_matrix(
     mesh: Any = None,
     axis: str | None = None,
     jit: bool = False,
+    debug_nan: bool = False,
     **kwargs: Any,
 ) -> GradientTransform:
     """The Hessian of a scalar function as one symmetric :class:`UnitMatrix`.
 
     Parameters
     ----------
-    fun, grad_states, argnums, has_aux, return_value, check_states, mode, jit
+    fun, grad_states, argnums, has_aux, return_value, check_states, mode, jit, debug_nan
         As in :func:`unitjac.jacobian`.
     chunk_size, progress, mesh, axis
         As in :func:`unitjac.hessian`; the output of ``fun`` is one scalar.
@@ -215,6 +225,7 @@ def hessian_matrix(
         unit_aware=True,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
 
 

@@ -81,6 +81,7 @@ def sparse_hessian(
     check: bool = False,
     chunk_size: ChunkSize = "auto",
     jit: bool = False,
+    debug_nan: bool = False,
     kwargs: Mapping[str, Any] | None = None,
 ) -> SparseHessian:
     """A function that computes the Hessian of a scalar ``fun`` as a sparse matrix with units.
@@ -96,7 +97,7 @@ def sparse_hessian(
         As in :func:`sparse_jacobian`.
     mode : {"fwd-over-rev", "rev-over-rev"}, default "fwd-over-rev"
         The second is slower, and works where ``fun`` has a ``custom_vjp``.
-    pattern, fallback, check, chunk_size, jit, kwargs
+    pattern, fallback, check, chunk_size, jit, debug_nan, kwargs
         As in :func:`sparse_jacobian`. A pattern is symmetric, and as a tree of blocks it has the
         tree of the inputs outside, and again inside.
 
@@ -141,5 +142,6 @@ def sparse_hessian(
         return_value=return_value,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
     return planned(transform, sample_args, kwargs, pattern, fallback, check)

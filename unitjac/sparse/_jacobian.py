@@ -55,6 +55,7 @@ def sparse_jacobian(
     check: bool = False,
     chunk_size: ChunkSize = "auto",
     jit: bool = False,
+    debug_nan: bool = False,
     kwargs: Mapping[str, Any] | None = None,
 ) -> SparseJacobian:
     """A function that computes the Jacobian of ``fun`` as a sparse matrix with units.
@@ -96,6 +97,8 @@ def sparse_jacobian(
     jit : bool, default False
         Compile each call, as in :func:`unitjac.jacobian`. What a plan is made for, loops, is much
         faster so, or inside of the caller's own :func:`jax.jit`.
+    debug_nan : bool, default False
+        As in :func:`unitjac.jacrev`.
     kwargs : mapping, optional
         Sample keyword arguments.
 
@@ -153,5 +156,6 @@ def sparse_jacobian(
         return_value=return_value,
         check_states=check_states,
         jit=jit,
+        debug_nan=debug_nan,
     )
     return planned(transform, sample_args, kwargs, pattern, fallback, check)

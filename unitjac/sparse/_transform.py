@@ -23,7 +23,9 @@ from unitjac._engine.sparse import Compression, compress, entries
 from unitjac._engine.sweep import ChunkSize
 from unitjac._states.state import StateTrace, commit, raise_leak
 from unitjac._transforms.arguments import name_of
+from unitjac._transforms.debug_nan import Flagged, all_finite
 from unitjac._transforms.inputs import Inputs
+from unitjac._transforms.nan_report import Part, Search
 from unitjac._transforms.plan import Block
 from unitjac._transforms.traced import Traced
 from unitjac._transforms.transform import GradientTransform
@@ -40,7 +42,7 @@ from ._store import Blueprint, write
 
 Fallback = Literal["dense"] | None
 
-_SAVED = ("has_aux", "return_value", "check_states", "mode", "chunk_size", "jit")
+_SAVED = ("has_aux", "return_value", "check_states", "mode", "chunk_size", "jit", "debug_nan")
 
 
 @jax.tree_util.register_pytree_node_class
@@ -234,7 +236,33 @@ class SparseTransform(GradientTransform):
         aux, written = traced.unpack(carried)
         result = self._with_extras(found, traced.outputs.attach(outputs), aux)
         commit(written)
+        if self.debug_nan:
+            return Flagged(result, all_finite((found, outputs)))
         return result
+
+    def _search(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Search:
+        return super()._search(args[:-1], kwargs)  # without the tables
+
+    def _places(self, traced: Traced) -> list[str]:
+        return [self._title]
+
+    def _parts(self, traced: Traced) -> list[Part]:
+        watched = Watched(traced, self._look)
+        data, _, _ = entries(
+            self._derive(watched),
+            traced.inputs.leaves,
+            self.compression,
+            self._tables,
+            self.chunk_size,
+        )
+        rows, cols = self._sides(traced.inputs, watched.outputs)
+        pattern = self.pattern
+
+        def name(index: tuple[int, ...]) -> str:
+            (k,) = index
+            return f"{rows.place(pattern.rows[k])} by {cols.place(pattern.cols[k])}"
+
+        return [Part("the derivative of", data, None, name)]
 
     def _differentiate(
         self, traced: Traced, tables: Sequence[Any] = ()
