@@ -340,6 +340,15 @@ def float_of(x):
     return x
 
 
+@eager_and_compiled
+def test_debug_nan_names_the_operation_and_leaves_the_key(jit):
+    key = State(jax.random.key(0), name="key")
+    root = fwd_grad(u.math.sqrt, key=key, jit=jit, unit_aware=True, debug_nan=True)
+    with unchanged(key), pytest.raises(FloatingPointError, match="derivative of output by argume"):
+        root(q(0.0, u.mV**2))
+    assert root(q(4.0, u.mV**2)).unit == u.mV**-1
+
+
 # The clip
 
 

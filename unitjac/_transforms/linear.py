@@ -278,16 +278,8 @@ def linear_transpose(
     >>> transpose(1.0)  # mV per nA
     Quantity(2., "Mohm")
     """
-    trace = functools.partial(
-        _trace,
-        "linear_transpose",
-        fun,
-        primals,
-        kwargs,
-        _chosen(None, argnums, primals),
-        False,
-        True,
-    )
+    chosen = _chosen(None, argnums, primals)
+    trace = functools.partial(_trace, "linear_transpose", fun, primals, kwargs, chosen, False, True)
     traced = trace()
     leaves = list(map(abstract, traced.inputs.leaves))
     with StateTrace():
