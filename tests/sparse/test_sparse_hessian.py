@@ -213,7 +213,6 @@ def test_more_than_one_scalar():
 
 
 def test_detected():
-    pytest.importorskip("asdex", exc_type=ImportError)
     p = {"V": q(ramp(6), u.mV), "C": q(ramp(6, 1.0), u.nF)}
     by_detection = sparse_hessian(charged, p, check=True)
     by_hand = sparse_hessian(charged, p, pattern=charged_pattern(6))
