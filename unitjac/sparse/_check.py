@@ -62,7 +62,7 @@ def check_products(fun: Pure, leaves: list[Any], compression: Compression, name:
                 called = name(image, seed) if mode == "fwd" else name(seed, image)
                 raise ValueError(
                     f"{called} is not zero, but the pattern has no entry there. Add it, or leave "
-                    "pattern out for it to be detected."
+                    "pattern out for it to be found."
                 )
 
 

@@ -107,7 +107,7 @@ def sparse_hessian(
 
     Raises
     ------
-    NotImplementedError, ImportError, TypeError, ValueError
+    NotImplementedError, TypeError, ValueError
         As in :func:`sparse_jacobian`, and if the output of ``fun`` is not one scalar.
 
     See Also

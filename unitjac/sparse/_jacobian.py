@@ -75,14 +75,14 @@ def sparse_jacobian(
         ``"auto"`` pushes or pulls, block by block, whichever takes fewer seeds. ``"rev"`` for
         functions with ``custom_vjp``, ``"fwd"`` for those with ``while_loop``.
     pattern : optional
-        Which entries may be other than zero, so that none has to be detected: a
+        Which entries may be other than zero, so that none has to be found: a
         :class:`Pattern` (see :func:`banded`), a matrix of scipy.sparse, a BCOO or an array, of as
         many rows as numbers come out and as many columns as go in. Or a tree of these as the
         Jacobian has it, outputs outside, inputs inside; there None is a block of zeros. Default:
-        it is detected by asdex (extra ``sparse``), for all values of the arguments.
+        it is found, for all values of the arguments; :meth:`describe` says how.
     fallback : {None, "dense"}, default None
-        Where ``fun`` contains an operation whose dependence is not known: an error that names it,
-        or a pattern without zeros.
+        Where the pattern cannot be found, since the derivative of ``fun`` can neither be pushed
+        nor pulled: an error, or a pattern without zeros.
     check : bool, default False
         Compare products of the matrix with those of ``fun`` at the sample arguments. A pattern
         that lacks an entry gives wrong numbers without a sound; the method ``check`` of the result
@@ -104,9 +104,7 @@ def sparse_jacobian(
     Raises
     ------
     NotImplementedError
-        If ``fun`` contains an operation whose dependence is not known.
-    ImportError
-        If a pattern is to be detected, and asdex is not installed, or not for this JAX.
+        If the pattern cannot be found.
     TypeError, ValueError
         As in :func:`unitjac.jacobian`; if ``pattern`` does not fit; from calls, if the arguments
         or the outputs are not those that were planned for, as a table of the two.
