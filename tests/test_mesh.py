@@ -119,6 +119,98 @@ def test_batches_are_spread_with_vmap(rng):
     assert not [word for word in COLLECTIVES if word in text]
 
 
+# Arrays that are spread themselves, on a mesh with Explicit axes
+
+
+def square(x):
+    return x**2
+
+
+def pair(p):
+    return {"a": p["x"] ** 2, "b": p["y"] * 3, "c": jnp.sin(p["x"]).sum() * p["y"]}
+
+
+def spread_pair(mesh):
+    x = jax.device_put(jnp.arange(8.0) / 4, NamedSharding(mesh, PartitionSpec("rows")))
+    return {"x": x, "y": jnp.float32(2.0)}
+
+
+def types(tree):
+    return [str(jax.typeof(leaf)) for leaf in jax.tree.leaves(tree)]
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize("chunk", [None, 3], ids=["whole", "chunks"])
+def test_explicit_axes_of_inputs_are_those_of_blocks_as_in_jax(chunk, jit):
+    mesh = mesh_of(4, AxisType.Explicit)
+    options = {"chunk_size": chunk, "jit": jit}
+    with jax.set_mesh(mesh):
+        p = spread_pair(mesh)
+        for ours, theirs in ((unitjac.jacrev, jax.jacrev), (unitjac.jacfwd, jax.jacfwd)):
+            expected, found = theirs(pair)(p), ours(pair, **options)(p)
+            assert types(found) == types(expected)
+            assert_close(found, expected, rtol=1e-6)
+        assert_close(unitjac.jacobian(pair, **options)(p), expected, rtol=1e-6)
+        second = unitjac.hessian(lambda x: (x**3).sum(), **options)(p["x"])
+        assert_close(second, jnp.diag(6 * p["x"]), rtol=1e-5)
+
+
+def test_explicit_axes_in_units_gradients_and_products():
+    mesh = mesh_of(4, AxisType.Explicit)
+    with jax.set_mesh(mesh):
+        x = spread_pair(mesh)["x"]
+        V = x * u.mV
+        spread = str(jax.typeof(x))
+        found = unitjac.jacrev(lambda v: (v / u.volt) ** 2, unit_aware=True)(V)
+        assert_close(found, jnp.diag(2e-6 * x) / u.mV, rtol=1e-6)
+        for jit in (False, True):
+            both = unitjac.vector_grad(lambda v: (v**2, v * u.volt), unit_aware=True, jit=jit)(V)
+            assert types(both) == [spread]
+            assert_close(both, (2 * x + 1000.0) * u.mV, rtol=1e-6)
+        _, pull = unitjac.vjp(square, V)
+        _, push = unitjac.linearize(square, V)
+        _, pushed = unitjac.jvp(square, (V,), (x * u.volt,))
+        transpose = unitjac.linear_transpose(lambda v: 2 * v, V)
+        for product, expected in (
+            (pull(x), 2 * x**2 * u.mV),
+            (push(x * u.volt), 2e3 * x**2 * u.mV**2),
+            (pushed, 2e3 * x**2 * u.mV**2),
+            (transpose(x), 2 * x),
+        ):
+            assert types(product) == [spread]
+            assert_close(product, expected, rtol=1e-6)
+
+
+def test_explicit_axes_of_a_state_and_of_very_many_blocks():
+    mesh = mesh_of(4, AxisType.Explicit)
+    with jax.set_mesh(mesh):
+        x = spread_pair(mesh)["x"]
+        state = unitjac.State(x * u.mV, name="V")
+        d_state = unitjac.jacrev(lambda: state.value**2, grad_states=state, unit_aware=True)()
+        assert_close(d_state, jnp.diag(2 * x) * u.mV, rtol=1e-6)
+        many = [x + k for k in range(16)]
+        for make in (unitjac.jacrev, unitjac.jacfwd):
+            blocks = make(lambda xs: [a * a for a in xs], jit=True)(many)
+            assert_close(blocks[3], [jnp.diag(2 * a * (k == 3)) for k, a in enumerate(many)])
+
+
+def test_seeds_are_not_spread_over_devices_where_arrays_are():
+    mesh = mesh_of(4, AxisType.Explicit)
+    text = r"a float32\[8\] is spread itself, by P.*'rows'.*\. Leave mesh out, and blocks come out"
+    with jax.set_mesh(mesh):
+        for make in (*MAKERS, unitjac.hessian):
+            with pytest.raises(ValueError, match=text):
+                make(square, mesh=mesh)(spread_pair(mesh)["x"])
+
+
+def test_vector_grad_inside_shard_map():
+    mesh, rows = mesh_of(4), PartitionSpec("rows")
+    grad = unitjac.vector_grad(square, unit_aware=True)
+    x = jnp.arange(8.0) * u.mV
+    found = jax.shard_map(grad, mesh=mesh, in_specs=rows, out_specs=rows)(x)
+    assert_close(found, 2 * x)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [

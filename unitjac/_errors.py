@@ -97,8 +97,16 @@ def has_tracer(tree: Any) -> bool:
 
 
 def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
-    """Shape and dtype of an array or a number, without its values."""
-    return jax.ShapeDtypeStruct(np.shape(leaf), dtype_of(leaf))
+    """What JAX calls the type of an array or a number: shape, dtype, sharding; without values."""
+    return jax.ShapeDtypeStruct(np.shape(leaf), dtype_of(leaf), sharding=sharding_of(leaf))
+
+
+def sharding_of(leaf: Any) -> Any:
+    """The sharding that is part of an array's type, on a mesh with Explicit axes; else None."""
+    if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
+        return None
+    sharding = jax.typeof(leaf).sharding
+    return sharding if any(sharding.spec) else None
 
 
 def is_arraylike(leaf: Any) -> bool:

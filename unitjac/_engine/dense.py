@@ -21,7 +21,7 @@ from unitjac._errors import dtype_of
 from unitjac._typed import Linear, Pull
 
 from .dtypes import Mode, is_complex
-from .seeds import basis, cut, sizes
+from .seeds import basis, cut, gathered, sizes
 from .sweep import Sweep
 
 Modes = Literal["fwd", "rev", "auto"]
@@ -65,9 +65,9 @@ class Stacks(NamedTuple):
             return jnp.zeros((m, n))
         if self.mode == "fwd":
             pairs = zip(self.stacks, sizes(self.outputs), strict=True)
-            return jnp.concatenate([stack.reshape(k, n) for stack, k in pairs], axis=0)
+            return jnp.concatenate([gathered(stack).reshape(k, n) for stack, k in pairs], axis=0)
         pairs = zip(self.stacks, sizes(self.inputs), strict=True)
-        return jnp.concatenate([stack.reshape(m, k) for stack, k in pairs], axis=1)
+        return jnp.concatenate([gathered(stack).reshape(m, k) for stack, k in pairs], axis=1)
 
 
 def jacobian(fun: Pure, leaves: list[Any], mode: Modes, sweep: Sweep = WHOLE) -> Stacks:

@@ -1,6 +1,7 @@
 """Seeds: the vectors that are pushed forward or pulled back.
 
-Owns: the standard basis of a list of arrays. Never touches: the function.
+Owns: the standard basis of a list of arrays, and of which type a seed is: it has the dtype of its
+array, and lies on the devices as that one does. Never touches: the function.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.sharding import NamedSharding, PartitionSpec, get_abstract_mesh
 
 from unitjac import _typed
-from unitjac._errors import dtype_of
+from unitjac._errors import dtype_of, sharding_of
 
 
 def sizes(leaves: Sequence[Any]) -> list[int]:
@@ -36,7 +38,7 @@ def basis(leaves: Sequence[Any]) -> list[Any]:
     total = sum(sizes(leaves))
     eye = jnp.eye(total, dtype=jnp.result_type(*[dtype_of(leaf) for leaf in leaves]))
     return [
-        _vary_like(part.astype(dtype_of(leaf)), leaf)
+        _placed_like(part.astype(dtype_of(leaf)), leaf)
         for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
     ]
 
@@ -56,7 +58,7 @@ def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
     list of array of shape ``(k, *leaf.shape)``
     """
     return [
-        _vary_like(
+        _placed_like(
             (rows[:, None] == jnp.arange(start, start + size))
             .astype(dtype_of(leaf))
             .reshape(rows.shape[0], *np.shape(leaf)),
@@ -64,6 +66,19 @@ def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
         )
         for leaf, start, size in zip(leaves, offsets(leaves), sizes(leaves), strict=False)
     ]
+
+
+def filled(value: Any, leaf: Any) -> Any:
+    """One seed of ``leaf``, with the same number everywhere."""
+    return _placed_like(jnp.full(np.shape(leaf), value, dtype_of(leaf)), leaf)
+
+
+def gathered(array: Any) -> Any:
+    """``array`` with no axis spread over an Explicit axis of a mesh: then it can be reshaped."""
+    sharding = sharding_of(array)
+    if sharding is None:
+        return array
+    return jax.sharding.reshard(array, NamedSharding(sharding.mesh, PartitionSpec()))
 
 
 def cut(array: Any, leaves: Sequence[Any], axis: int) -> list[Any]:
@@ -86,8 +101,16 @@ def cut_rows(matrix: Any, outputs: Sequence[Any]) -> list[Any]:
     return jnp.split(matrix, offsets(outputs)[1:-1], axis=0)
 
 
-def _vary_like(seeds: Any, leaf: Any) -> Any:
-    """Seeds that differ from device to device where ``leaf`` does, inside ``jax.shard_map``."""
+def _placed_like(seeds: Any, leaf: Any) -> Any:
+    """Seeds of the type of ``leaf``, which may have an axis before those of ``leaf``.
+
+    Under ``jax.set_mesh`` with Explicit axes they lie on the devices as ``leaf`` does, and inside
+    ``jax.shard_map`` they differ from device to device where ``leaf`` does.
+    """
+    sharding = sharding_of(leaf)
+    if sharding is not None and not get_abstract_mesh().empty:
+        before = [None] * (seeds.ndim - np.ndim(leaf))
+        seeds = jax.sharding.reshard(seeds, PartitionSpec(*before, *sharding.spec))
     if not _typed.is_a(leaf, Tracer):
         return seeds
     kind = jax.typeof(leaf)

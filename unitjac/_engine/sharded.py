@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from unitjac._errors import array_text, sharding_of
+
 from .seeds import offsets, sizes
 
 Local = Callable[[Any], list[Any]]
@@ -52,6 +54,19 @@ def check_mesh(mesh: Any, axis: Any) -> str | None:
             f"the mesh has the axes {', '.join(map(repr, mesh.axis_names))}, got axis={axis!r}."
         )
     return axis
+
+
+def check_unspread(leaves: Sequence[Any]) -> None:
+    """Raise a ValueError where an array's own axes are spread: a device has no whole rows of it."""
+    for leaf in leaves:
+        sharding = sharding_of(leaf)
+        if sharding is not None:
+            raise ValueError(
+                "mesh= spreads the seeds over devices that each see whole arrays, and a "
+                f"{array_text(leaf)} is spread itself, by {sharding.spec}. Leave mesh out, and "
+                "blocks come out spread as their arrays are; or bring it together first, with "
+                "jax.sharding.reshard(x, jax.P())."
+            )
 
 
 def sharded_blocks(

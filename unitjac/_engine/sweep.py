@@ -26,7 +26,7 @@ from unitjac._typed import Linear
 
 from .progress import Progress
 from .seeds import basis, one_hot, sizes
-from .sharded import check_mesh, sharded_blocks
+from .sharded import check_mesh, check_unspread, sharded_blocks
 
 ChunkSize = int | Literal["auto"] | None
 
@@ -105,6 +105,7 @@ class Sweep:
         """The same over the mesh: for each leaf its blocks against the others."""
         assert self.mesh is not None
         assert self.axis is not None
+        check_unspread([*leaves, *others])
         chunk = self.chunk(apply, leaves)
 
         def local(rows: Any) -> list[Any]:

@@ -11,12 +11,12 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
 from unitjac._engine.dtypes import Mode
-from unitjac._errors import array_text, dtype_of
+from unitjac._engine.seeds import filled
+from unitjac._errors import array_text
 from unitjac._units.quantity import (
     UNITLESS,
     Unit,
@@ -156,7 +156,7 @@ def _by_unit(traced: Traced) -> dict[Unit, list[int]]:
 
 def _ones(outputs: list[Any], chosen: list[int]) -> list[Any]:
     """Cotangents of one for the chosen outputs, of zero for the others."""
-    return [jnp.full(np.shape(out), i in chosen, dtype_of(out)) for i, out in enumerate(outputs)]
+    return [filled(i in chosen, out) for i, out in enumerate(outputs)]
 
 
 def grad(
