@@ -20,7 +20,7 @@ from jax.core import Tracer
 from jax.extend.core import Literal
 
 from .choices import picking
-from .rules import OPAQUE, carriers, dense
+from .rules import OPAQUE, PLACING, carriers, dense
 from .sweep import programs
 from .values import Level, Value, bind
 
@@ -72,8 +72,10 @@ class Joined:
         inner = _called(eqn)
         if inner is not None:
             return self.run(inner, values)
-        levels = self._levels_of(eqn, _levels(values))
         name, kinds = eqn.primitive.name, [v.aval for v in eqn.outvars]
+        if name in PLACING:
+            return values
+        levels = self._levels_of(eqn, _levels(values))
         if TANGENT not in levels:
             # of what depends on the point nothing is computed, and callbacks are not called
             fixed = FIXED in levels

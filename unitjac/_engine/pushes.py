@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from unitjac._errors import sharding_of
+
 from .joined import Joined
 from .seeds import offsets, sizes
 from .values import Level, Value, marked
@@ -66,7 +68,11 @@ class Pushes:
         self._program = program
         # handed over, so that the compiled program does not contain them; tracers stay behind
         self._is_array = [not isinstance(const, Tracer) for const in program.consts]
-        self._consts = [c for c, known in zip(program.consts, self._is_array, strict=True) if known]
+        self._consts = [
+            np.asarray(const) if sharding_of(const) is not None else const
+            for const, is_array in zip(program.consts, self._is_array, strict=True)
+            if is_array
+        ]
         self._compile(CHUNK if most is None else most)
 
     def __call__(self, groups: np.ndarray, count: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -36,6 +36,8 @@ _MOVING = frozenset(
         *("reduce_window_sum", "reshape", "rev", "slice", "split", "squeeze", "transpose"),
     )
 )
+# Where a value lies does not matter here: it is handed on.
+PLACING = frozenset(("mesh_cast", "pcast", "pvary", "reshard", "sharding_constraint"))
 # Code that is not JAX's: not run, and anything may depend on anything.
 OPAQUE = frozenset(("ffi_call", "io_callback", "pallas_call", "pure_callback"))
 
@@ -184,13 +186,8 @@ _RULES: dict[str, Rule] = {
     "conv_general_dilated": _convolution,
     "dot_general": _dot,
     "fft": _fft,
-    "mesh_cast": _each_its_own,
     "mul": _product,
     "optimization_barrier": _each_its_own,
-    "pcast": _each_its_own,
-    "pvary": _each_its_own,
-    "reshard": _each_its_own,
-    "sharding_constraint": _each_its_own,
     "triangular_solve": _triangular_solve,
     "tridiagonal_solve": _tridiagonal_solve,
 }

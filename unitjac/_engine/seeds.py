@@ -38,7 +38,7 @@ def basis(leaves: Sequence[Any]) -> list[Any]:
     total = sum(sizes(leaves))
     eye = jnp.eye(total, dtype=jnp.result_type(*[dtype_of(leaf) for leaf in leaves]))
     return [
-        _placed_like(part.astype(dtype_of(leaf)), leaf)
+        placed_like(part.astype(dtype_of(leaf)), leaf)
         for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
     ]
 
@@ -58,7 +58,7 @@ def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
     list of array of shape ``(k, *leaf.shape)``
     """
     return [
-        _placed_like(
+        placed_like(
             (rows[:, None] == jnp.arange(start, start + size))
             .astype(dtype_of(leaf))
             .reshape(rows.shape[0], *np.shape(leaf)),
@@ -70,7 +70,7 @@ def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
 
 def filled(value: Any, leaf: Any) -> Any:
     """One seed of ``leaf``, with the same number everywhere."""
-    return _placed_like(jnp.full(np.shape(leaf), value, dtype_of(leaf)), leaf)
+    return placed_like(jnp.full(np.shape(leaf), value, dtype_of(leaf)), leaf)
 
 
 def gathered(array: Any) -> Any:
@@ -101,7 +101,7 @@ def cut_rows(matrix: Any, outputs: Sequence[Any]) -> list[Any]:
     return jnp.split(matrix, offsets(outputs)[1:-1], axis=0)
 
 
-def _placed_like(seeds: Any, leaf: Any) -> Any:
+def placed_like(seeds: Any, leaf: Any) -> Any:
     """Seeds of the type of ``leaf``, which may have an axis before those of ``leaf``.
 
     Under ``jax.set_mesh`` with Explicit axes they lie on the devices as ``leaf`` does, and inside

@@ -58,9 +58,13 @@ Rule = Callable[[Any, list[Value]], list[Any] | None]
 """The carriers of an equation's results; None where all may depend on all."""
 
 
+_PLACES = {"out_sharding", "sharding"}
+
+
 def bind(eqn: Any, arrays: Sequence[Any], **others: Any) -> list[Any]:
-    """The results of an equation, with some of its parameters replaced."""
-    got: Any = eqn.primitive.get_bind_params({**eqn.params, **others})
+    """The results of an equation, with some of its parameters replaced, on one device."""
+    anywhere = dict.fromkeys(_PLACES & eqn.params.keys())
+    got: Any = eqn.primitive.get_bind_params({**eqn.params, **anywhere, **others})
     functions, params = got if _typed.is_a(got, tuple) else ((), got)  # the second since JAX 0.12
     found = eqn.primitive.bind(*functions, *arrays, **params)
     return list(found) if eqn.primitive.multiple_results else [found]
