@@ -46,6 +46,7 @@ def sparse_jacobian(
     argnums: Any = None,
     has_aux: bool | None = None,
     return_value: bool = False,
+    holomorphic: bool = False,
     check_states: bool = True,
     mode: Modes = "auto",
     pattern: Any = None,
@@ -68,9 +69,9 @@ def sparse_jacobian(
         Arguments like those of the later calls: arrays and quantities, or their shapes
         (:class:`jax.ShapeDtypeStruct`, or a quantity around one). Values are not looked at, but
         for strings, flags, sizes and objects, which are part of the plan.
-    grad_states, argnums, has_aux, return_value, check_states
-        As in :func:`unitjac.jacobian`. With states and arguments the columns belong to the pair
-        ``(states, arguments)``.
+    grad_states, argnums, has_aux, return_value, holomorphic, check_states
+        As in :func:`unitjac.jacobian`, by keyword. With states and arguments the columns belong
+        to the pair ``(states, arguments)``.
     mode : {"auto", "fwd", "rev"}, default "auto"
         ``"auto"`` pushes or pulls, block by block, whichever takes fewer seeds. ``"rev"`` for
         functions with ``custom_vjp``, ``"fwd"`` for those with ``while_loop``.
@@ -145,6 +146,7 @@ def sparse_jacobian(
         argnums=argnums,
         has_aux=has_aux,
         return_value=return_value,
+        holomorphic=holomorphic,
         check_states=check_states,
         jit=jit,
     )

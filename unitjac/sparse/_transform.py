@@ -40,7 +40,10 @@ from ._store import Blueprint, write
 
 Fallback = Literal["dense"] | None
 
-_SAVED = ("has_aux", "return_value", "check_states", "mode", "chunk_size", "jit")
+_SAVED = (
+    *("has_aux", "return_value", "holomorphic", "check_states"),
+    *("mode", "chunk_size", "jit"),
+)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -76,6 +79,7 @@ class SparseTransform(GradientTransform):
     planned for.
     """
 
+    offers = ("holomorphic",)
     blueprint: Blueprint | None = None  # none until it is planned
     compression: Compression
 
