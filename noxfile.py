@@ -31,8 +31,8 @@ OF_UNITS = [
     for name in ("test_units", "test_display", "test_plan", "test_physics", "linalg/test_matrix")
 ]
 EXTRAS = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
-# Tests skip a library that does not import, which here must not go unnoticed. Not asdex: its newest
-# version does not import on JAX 0.12.
+# Tests skip a library that does not import, which here must not go unnoticed. Not asdex, a peer of
+# one test: it does not import on JAX 0.12.
 LIBRARIES = (
     "astropy.units, braincell, brainstate, equinox, flax.nnx, lineax, matplotlib, optax, pandas, "
     "pint, unxt"

@@ -6,6 +6,8 @@ and the dense Jacobian, are those of a process of their own.
 
 from __future__ import annotations
 
+import time
+
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -83,17 +85,16 @@ def calls() -> None:
 
 
 def plans() -> None:
-    """What a plan costs: detected, and with a pattern by hand."""
+    """What a plan costs: with a pattern that is found, of the process's own time, and by hand."""
     lines = []
     for n in SIZES:
         state = state_of(n)
         by_hand = timed(lambda n=n, s=state: uj.sparse_jacobian(slope, s, pattern=cable.pattern(n)))
-        try:
-            detected = seconds_text(timed(lambda s=state: uj.sparse_jacobian(slope, s)))
-        except ImportError:  # asdex is missing, or is not for this JAX
-            detected = "-"
-        lines.append((f"{n:,}", detected, seconds_text(by_hand)))
-    rows("Planning the same", ("compartments", "detected and coloured", "pattern by hand"), lines)
+        found = in_own_process(__name__, "plan", str(n))
+        line = seconds_text(found["seconds"]), bytes_text(found["peak"]), seconds_text(by_hand)
+        lines.append((f"{n:,}", *line))
+    header = ("compartments", "found and coloured", "peak memory", "pattern by hand")
+    rows("Planning the same", header, lines)
 
 
 def dense() -> None:
@@ -142,6 +143,15 @@ def _own_peak(n: str) -> dict[str, float]:
     return {"seconds": seconds, "peak": peak()}
 
 
+def _own_plan(n: str) -> dict[str, float]:
+    state = state_of(int(n))
+    with peak_above() as peak:
+        start = time.process_time()
+        uj.sparse_jacobian(slope, state)
+        seconds = time.process_time() - start
+    return {"seconds": seconds, "peak": peak()}
+
+
 def _own_dense(n: str) -> dict[str, float]:
     state = state_of(int(n))
     with peak_above() as peak:
@@ -151,4 +161,4 @@ def _own_dense(n: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    dispatch({"peak": _own_peak, "dense": _own_dense})
+    dispatch({"peak": _own_peak, "plan": _own_plan, "dense": _own_dense})

@@ -41,7 +41,6 @@ DOOR = "unitjac"
 
 PROGRAM = {"click", "rich", "jinja2"}  # floor 6 only, so that `import unitjac` stays light
 OPTIONAL = {
-    "asdex",
     "astropy",
     "brainstate",
     "diffrax",

@@ -246,3 +246,26 @@ def test_two_processes_find_the_same(tmp_path):
         x = np.arange(1.0, 9.0)
         expected = np.diag(2 * x) * x.sum() + (x**2)[:, None]
         np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["fwd", "rev"])
+def test_sparse_seeds_lie_where_their_arrays_do(mode):
+    mesh = mesh_of(4, AxisType.Explicit)
+    with jax.set_mesh(mesh):
+        spread = NamedSharding(mesh, PartitionSpec("rows"))
+        weights = jax.device_put(jnp.eye(8) + jnp.eye(8, k=2), spread)
+        half = jax.device_put(jnp.arange(8) < 4, spread)
+
+        def layer(p):
+            mixed = jax.numpy.einsum("ij,j->i", weights, jax.sharding.reshard(p["x"], jax.P()))
+            return {"a": jnp.where(half, mixed**2, p["x"]), "b": p["y"] * jnp.sum(p["x"])}
+
+        p = spread_pair(mesh)
+        dense = jax.tree.leaves(jax.jacfwd(layer)(p))
+        expected = np.block([[dense[0], np.reshape(dense[1], (8, 1))], [dense[2], dense[3]]])
+        for options in ({"chunk_size": 3}, {"jit": True}):
+            jac = unitjac.sparse_jacobian(layer, p, mode=mode, check=True, **options)
+            assert jac.pattern.nse == 8 + 4 + 8 + 1
+            np.testing.assert_allclose(jac(p).dense, expected, rtol=1e-6)
+        hess = unitjac.sparse_hessian(lambda x: jnp.sum(x**3), p["x"], check=True)
+        np.testing.assert_allclose(hess(p["x"]).dense, np.diag(6 * np.asarray(p["x"])), rtol=1e-6)

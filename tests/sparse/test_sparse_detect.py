@@ -1,28 +1,19 @@
-"""Patterns that are detected: those that the function has, for all values, and what is refused."""
-
-import importlib
-import sys
+"""Patterns that are found: those that the function has, for all values, and what is refused."""
 
 import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import each, q
+from helpers import both_precisions, each, eager_and_compiled, q
 from jax import lax
 
 import unitjac
 from unitjac import sparse_jacobian
 from unitjac.models import cable
-from unitjac.sparse import banded
-from unitjac.sparse._sums import as_sums
+from unitjac.sparse import banded, load
 
 from .scenes import SCENES, Scene, axon, diffusion, ramp
-
-try:
-    import asdex
-except ImportError as error:
-    pytest.skip(f"asdex does not import: {error}", allow_module_level=True)
 
 
 def detected(fun, *args, **options) -> np.ndarray:
@@ -79,7 +70,7 @@ def test_what_is_written_to_states_is_dropped():
     assert calls.value == 0
 
 
-# Sums in place of arithmetic: the pattern is that of asdex alone
+# No more than there is
 
 
 def relu_like(x):
@@ -145,31 +136,19 @@ ELEMENTARY = [
 
 
 @each("fun", ELEMENTARY, key=lambda fun: fun.__name__)
-def test_the_pattern_is_that_of_the_function_itself(fun):
-    alone = asdex.jacobian_sparsity(fun, ramp(4))
-    np.testing.assert_array_equal(detected(fun, ramp(4)), alone.todense() != 0)
+def test_the_pattern_is_what_there_is_at_some_point(fun, rng):
+    points = jnp.asarray(rng.normal(size=(40, 4)) * 2, jnp.float32)
+    slopes = np.asarray(jax.jit(jax.vmap(jax.jacfwd(fun)))(points))
+    found = detected(fun, points[0])
+    np.testing.assert_array_equal(found, ((slopes != 0) & np.isfinite(slopes)).any(0))
 
 
-def test_hardly_any_arithmetic_is_left():
-    """The membrane's 150 operations and more become a dozen."""
-    state, params = axon(8)
-    leaves = [state["V"].to_decimal(u.mV), state["m"], state["h"], state["n"]]
-
-    def fun(V, m, h, n):
-        slopes = cable.derivatives({"V": V * u.mV, "m": m, "h": h, "n": n}, params)
-        return [u.get_mantissa(slopes[name]) for name in "Vmhn"]
-
-    program = jax.make_jaxpr(fun)(*leaves)
-    short = jax.make_jaxpr(as_sums(program, 4))(*leaves)
-    assert count_equations(program.jaxpr) > 100
-    # what is left does not depend on V, or moves it about
-    used = [eqn.primitive.name for eqn in short.eqns if eqn.primitive.name not in ("add",)]
-    assert not {"exp", "logistic", "expm1", "integer_pow"} & set(used)
-
-
-def count_equations(jaxpr) -> int:
-    inner = [getattr(value, "jaxpr", None) for eqn in jaxpr.eqns for value in eqn.params.values()]
-    return len(jaxpr.eqns) + sum(count_equations(sub) for sub in inner if sub is not None)
+@each("fun", ELEMENTARY, key=lambda fun: fun.__name__)
+def test_no_more_than_a_peer_finds(fun):
+    """The peer follows each operation of the function; here it is the derivative that is asked."""
+    asdex = pytest.importorskip("asdex", exc_type=ImportError)
+    alone = asdex.jacobian_sparsity(fun, ramp(4)).todense() != 0
+    assert not np.any(detected(fun, ramp(4)) & ~alone)
 
 
 # Rules for derivatives that users give
@@ -229,47 +208,211 @@ def test_a_spiking_neuron_in_time():
     assert not np.any((np.asarray(jax.jacrev(spikes)(current)) != 0) & ~found)
 
 
-# Programs of JAX: no entry is lacking, wherever one looks
-
-PROGRAMS = {
-    "sort": jnp.sort,
-    "argsort": lambda x: x[jnp.argsort(x)],
-    "largest": lambda x: x[jnp.argmax(x)] * jnp.ones(3),
-    "cumulated": lambda x: jnp.cumsum(x) * lax.cummax(x),
-    "self": lambda x: jnp.where(x > jnp.roll(x, 1), x, jnp.roll(x, 2)),
-    "clipped": lambda x: jnp.clip(x, jnp.roll(x, 1), jnp.roll(x, 2)),
-    "convolved": lambda x: jnp.convolve(x, jnp.asarray([1.0, 2.0, 1.0]), mode="same"),
-    "matrices": lambda x: x.reshape(2, 3) @ x.reshape(3, 2),
-    "looked up": lambda x: lax.dynamic_slice(x, (jnp.asarray(2),), (2,)),
-    "scattered": lambda x: jnp.zeros(8).at[jnp.asarray([0, 2, 4, 6, 1, 3])].add(x**2),
-    "branches": lambda x: lax.cond(x[0] > 0, lambda x: x * x[1], jnp.flip, x),
-    "while": lambda x: lax.while_loop(
-        lambda s: s[0] < 3, lambda s: (s[0] + 1, jnp.roll(s[1], 1) * s[1]), (0, x)
-    )[1],
-    "softmax": lambda x: jax.nn.softmax(x[:3]).sum() * jnp.roll(x, 1) + jax.nn.relu(x),
-    "normed": lambda x: x / jnp.linalg.norm(x),
-    "outer": lambda x: jnp.triu(jnp.outer(x, x)),
-    "remainder": lambda x: x % jnp.abs(jnp.roll(x, 1)),
-    "interpolated": lambda x: jnp.interp(jnp.asarray([0.5, 2.5]), jnp.arange(6.0), x),
-    "gradient": lambda x: jax.grad(lambda y: jnp.sum(y**2 * jnp.roll(y, 1)))(x),
-    "segments": lambda x: jax.ops.segment_sum(x, jnp.asarray([0, 1, 0, 2, 1, 1]), 3),
-    "associative": lambda x: lax.associative_scan(jnp.multiply, x),
-    "half": lambda x: x.astype(jnp.bfloat16).astype(jnp.float32) * jnp.roll(x, 1),
-}
+# Large ones: level by level
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_no_entry_is_lacking_anywhere(name, rng):
-    fun = PROGRAMS[name]
-    found = detected(fun, jnp.asarray(rng.normal(size=6), jnp.float32))
-    derivative = jax.jit(jax.jacfwd(fun))
-    for size in (0.3, 1.0, 3.0):
-        x = jnp.asarray(rng.normal(size=6) * size, jnp.float32)
-        dense = np.asarray(derivative(x)).reshape(-1, 6)
-        assert not np.any((dense != 0) & np.isfinite(dense) & ~found)
+def shifted(x):
+    return x * jnp.roll(x, 7)
 
 
-# What is not known
+def arrow(x):
+    """A diagonal, a full row and a full column."""
+    return jnp.concatenate([x[1:] * x[0], jnp.sum(x**2)[None]])
+
+
+def two_full_rows(p):
+    return {"own": p["x"] ** 2, "both": jnp.stack([jnp.sum(p["x"]), jnp.prod(p["x"])])}
+
+
+def scattered_about(x):
+    at = np.random.default_rng(1).integers(0, x.size, (x.size, 3))
+    return jnp.prod(x[at], axis=1)
+
+
+def of_a_few(x):
+    return jnp.sum(x[: x.size // 2 * 2].reshape(2, -1), axis=1)
+
+
+def lower(x):
+    return jnp.cumsum(x)
+
+
+LARGE = [shifted, arrow, scattered_about, of_a_few, lower]
+
+
+@each("fun", LARGE, key=lambda fun: fun.__name__)
+@pytest.mark.parametrize("n", [65, 301])
+def test_a_large_pattern_is_exact(fun, n):
+    slope = np.asarray(jax.jit(jax.jacrev(fun))(ramp(n, 0.9, 1.1)))
+    np.testing.assert_array_equal(detected(fun, ramp(n)), slope != 0)
+
+
+def test_a_random_pattern_is_exact(rng):
+    """Rows of all lengths, some empty, in and out of several leaves."""
+    m, n = rng.integers(70, 200, 2)
+    mask = (
+        rng.random((m, n))
+        < rng.choice([0.0, 0.01, 0.05, 1.0], p=[0.1, 0.5, 0.39, 0.01], size=m)[:, None]
+    )
+
+    def fun(p):
+        return jnp.split(mask.astype(np.float32) @ jnp.concatenate([x.ravel() for x in p]), [3, 50])
+
+    p = [jnp.ones(k) for k in (5, n - 45, 40)]
+    found = sparse_jacobian(fun, p).pattern
+    np.testing.assert_array_equal(found.todense(), mask)
+
+
+def test_full_rows_are_pulled():
+    jac = sparse_jacobian(two_full_rows, {"x": ramp(300)})
+    assert "1 pull" in jac.blueprint.notes[0] or "2 pulls" in jac.blueprint.notes[0]
+    assert jac.pattern.nse == 3 * 300
+
+
+def test_full_rows_that_cannot_be_pulled_are_dense():
+    """A loop that ends by the input cannot be pulled, and need not: its rows are full."""
+
+    def fun(x):
+        total = lax.while_loop(lambda s: jnp.sum(s) < 9, lambda s: s + x[:200] ** 2, x[:200])
+        return jnp.concatenate([x, jnp.sum(total)[None]])
+
+    jac = sparse_jacobian(fun, ramp(300))
+    assert "since they cannot be pulled: 1 full row" in "".join(jac.blueprint.notes)
+    assert jac.pattern.nse == 600
+
+
+def test_the_search_is_the_same_each_time():
+    first, second = (sparse_jacobian(scattered_about, ramp(301)).blueprint for _ in range(2))
+    assert first.notes == second.notes
+    np.testing.assert_array_equal(first.pattern.rows, second.pattern.rows)
+
+
+@pytest.mark.slow
+def test_the_pushes_hardly_grow_with_the_size():
+    n = 20_000
+    jac = sparse_jacobian(cable.derivatives, *axon(n))
+    assert jac.pattern.nse == 12 * n - 2
+    pushes = int(jac.blueprint.notes[0].split()[-2].replace(",", ""))
+    assert pushes < 200
+
+
+# Whatever the dtype
+
+
+def test_complex_numbers():
+    """Neither part of a complex number hides the other."""
+
+    def parts(x):
+        z = lax.complex(x[:2], x[2:])
+        return jnp.concatenate([jnp.imag(z * (1 + 1j)), jnp.real(1j * jnp.flip(z))])
+
+    expected = np.asarray(jax.jacfwd(parts)(ramp(4))) != 0
+    assert not np.any(expected & ~detected(parts, ramp(4)))
+    pulled = sparse_jacobian(lambda z: jnp.imag(jnp.flip(z)), ramp(3) + 1j)
+    np.testing.assert_array_equal(pulled.pattern.todense(), np.eye(3)[::-1])
+
+
+@both_precisions
+def test_precisions(x64):
+    with jax.enable_x64(x64):
+        for dtype in (jnp.float16, jnp.bfloat16, jnp.float32, float):
+            np.testing.assert_array_equal(
+                detected(lambda x: x**2 * x[::-1], ramp(5).astype(dtype)),
+                np.eye(5) + np.eye(5)[::-1] > 0,
+            )
+
+
+def test_whole_numbers_choose():
+    def looked_up(x, at, mask):
+        return jnp.where(mask, x[at], 0.0)
+
+    found = detected(looked_up, ramp(4), jnp.asarray([0, 1]), jnp.asarray([True, False]))
+    assert found.all()
+
+
+@each("size", [(0,), (), (1,), (2, 0)], key=str)
+def test_size_zero_and_one(size):
+    x = jnp.ones(size)
+    jac = sparse_jacobian(lambda x: {"same": x * 2, "sum": jnp.sum(x)}, x)
+    expected = np.concatenate([np.eye(x.size), np.ones((1, x.size))]).astype(bool)
+    np.testing.assert_array_equal(jac.pattern.todense(), expected)
+    np.testing.assert_array_equal(
+        jac(x).dense, np.concatenate([2 * np.eye(x.size), np.ones((1, x.size))])
+    )
+
+
+# What surrounds it
+
+
+def test_flags_of_the_user():
+    with (
+        jax.debug_nans(True),
+        jax.numpy_rank_promotion("raise"),
+        jax.numpy_dtype_promotion("strict"),
+    ):
+        V = ramp(70)
+        jac = sparse_jacobian(lambda V: V * jnp.roll(V, 1), V, check=True)
+        assert (jac.pattern.nse, jac.passes) == (140, 2)
+    with jax.transfer_guard("disallow"):
+        assert detected(lambda V: V * 2.0, V).sum() == 70
+
+
+@eager_and_compiled
+def test_inside_of_a_trace(jit):
+    """Nothing but shapes is known there, and nothing else is asked for."""
+
+    def outer(V, g):
+        jac = sparse_jacobian(lambda V: g * V * jnp.roll(V, 1), V, jit=jit)
+        return jac(V).array.data
+
+    V = ramp(5)
+    found = jax.jit(outer)(V, jnp.asarray(3.0))
+    expected = sparse_jacobian(lambda V: 3.0 * V * jnp.roll(V, 1), V)(V).array.data
+    np.testing.assert_allclose(found, expected, 1e-6)
+    slope = jax.jit(jax.grad(lambda g: jnp.sum(outer(V, g))))(3.0)
+    np.testing.assert_allclose(slope, jnp.sum(expected) / 3.0, 1e-5)
+
+
+def test_nothing_of_the_function_is_run():
+    """Neither callbacks nor prints: there are no values to call them with."""
+    seen = []
+
+    def watched(x):
+        jax.debug.callback(seen.append, x)
+        scale = jax.pure_callback(
+            seen.append, jax.ShapeDtypeStruct((), x.dtype), lax.stop_gradient(x)
+        )
+        return jnp.flip(x) * scale
+
+    np.testing.assert_array_equal(detected(watched, ramp(3)), np.eye(3)[::-1])
+    jax.effects_barrier()
+    assert seen == []
+
+
+def test_a_table_in_the_closure_is_no_part_of_the_program():
+    weights = jnp.asarray(np.tri(200, 200, 3) - np.tri(200, 200, -4), jnp.float32)
+    found = sparse_jacobian(lambda x: jnp.tanh(weights @ x), ramp(200)).pattern
+    np.testing.assert_array_equal(found.todense(), np.asarray(weights) != 0)
+
+
+# What the plan says of it
+
+
+def test_the_plan_says_how_it_was_found(tmp_path):
+    def fun(x):
+        return jnp.where(x > 0, x, jnp.flip(x)) + jnp.cumsum(x)
+
+    plan = sparse_jacobian(fun, ramp(4))
+    text = str(plan.plan(ramp(4)))
+    assert "note     pattern: found for all values by 4 pushes" in text
+    assert "note     joined, since the input chooses there: select_n" in text
+    plan.save(tmp_path / "plan")
+    assert load(tmp_path / "plan", fun).blueprint.notes == plan.blueprint.notes
+    given = sparse_jacobian(fun, ramp(4), pattern=np.ones((4, 4), bool))
+    assert "note     pattern: as it was given" in str(given.plan(ramp(4)))
+
+
+# What is not known, and what asdex did not know
 
 
 def spectrum(x):
@@ -289,55 +432,63 @@ def scattered(x):
     return jnp.zeros(8).at[x.astype(int)].add(x)
 
 
-@pytest.mark.parametrize(
-    ("fun", "operation"),
-    [
-        (spectrum, "fft"),
-        (tridiagonal, "tridiagonal_solve"),
-        (solved, r"[\w ]+"),
-        (scattered, "scatter-add"),
-    ],
-    ids=["fft", "tridiagonal_solve", "solve", "scatter"],
-)
-def test_an_operation_that_is_not_known(fun, operation):
+@each("fun", [spectrum, tridiagonal, solved, scattered], key=lambda fun: fun.__name__)
+def test_transforms_and_solvers_are_dense(fun):
+    jac = sparse_jacobian(fun, ramp(4), check=True)
+    assert jac.pattern.todense().all()
+    np.testing.assert_allclose(jac(ramp(4)).dense, jax.jacfwd(fun)(ramp(4)), atol=1e-6)
+
+
+def test_a_batch_of_solves_is_a_block_diagonal():
+    matrices = jnp.stack([jnp.eye(2) * 2, jnp.eye(2) * 3, jnp.ones((2, 2)) + jnp.eye(2)])
+    found = detected(lambda x: jnp.linalg.solve(matrices, x[..., None]), ramp(6).reshape(3, 2))
+    np.testing.assert_array_equal(found, np.kron(np.eye(3), np.ones((2, 2))))
+
+
+@jax.custom_jvp
+def elsewhere(x):
+    return jax.pure_callback(np.sin, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+
+def cosine_times(x, tangent):
+    return np.cos(x) * tangent
+
+
+@elsewhere.defjvp
+def elsewhere_jvp(primals, tangents):
+    kind = jax.ShapeDtypeStruct(primals[0].shape, primals[0].dtype)
+    found = jax.pure_callback(cosine_times, kind, *primals, *tangents, vmap_method="expand_dims")
+    return elsewhere(primals[0]), found
+
+
+def test_what_a_callback_makes_of_a_tangent_is_dense():
+    jac = sparse_jacobian(lambda x: {"called": elsewhere(x[:2]), "own": x}, ramp(4))
+    expected = np.concatenate([[[1, 1, 0, 0]] * 2, np.eye(4)])
+    np.testing.assert_array_equal(jac.pattern.todense(), expected)
+    assert "taken as dense, since not known: pure_callback" in jac.blueprint.notes
+
+
+def without_rule(x):
+    return jax.pure_callback(np.sin, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+
+def test_a_derivative_that_there_is_not():
     text = (
-        rf"the pattern of {fun.__name__} cannot be detected: it contains the operation "
-        rf"'{operation}', of which asdex [\d.]+ does not know .* Give the pattern by hand, .* or "
-        r'take it for dense with fallback="dense"'
+        "the pattern of without_rule cannot be found: its derivative can neither be pushed nor "
+        r"pulled for all values \(ValueError: Pure callbacks .*\)\. Give the pattern by hand, .* "
+        'or take it for dense with fallback="dense"'
     )
     with pytest.raises(NotImplementedError, match=text):
-        sparse_jacobian(fun, ramp(4))
-
-
-def test_taken_for_dense():
-    jac = sparse_jacobian(spectrum, ramp(4), fallback="dense")
+        sparse_jacobian(without_rule, ramp(4))
+    jac = sparse_jacobian(without_rule, ramp(4), fallback="dense")
     assert (jac.pattern.nse, jac.passes) == (16, 4)
-    np.testing.assert_allclose(jac(ramp(4)).dense, 2 * np.eye(4), atol=1e-6)
+    assert jac.blueprint.notes == ("pattern: taken as dense, since it cannot be found",)
 
 
 def test_fallback_where_it_is_not_needed():
     assert sparse_jacobian(diffusion, q(ramp(5), u.mV), q(1.0, u.nS), fallback="dense").passes == 3
 
 
-def test_by_hand_where_it_cannot_be_detected():
+def test_by_hand_where_more_is_known():
     jac = sparse_jacobian(tridiagonal, ramp(4), pattern=banded(4, 0, 0), check=True)
     np.testing.assert_allclose(jac(ramp(4)).dense, np.eye(4) / 2)
-
-
-# asdex itself
-
-
-def test_asdex_is_not_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "asdex", None)
-    with pytest.raises(ImportError, match=r"pip install 'unitjac\[sparse\]', or give the pattern"):
-        sparse_jacobian(lambda x: x**2, ramp(3))
-    assert sparse_jacobian(lambda x: x**2, ramp(3), pattern=banded(3, 0, 0)).passes == 1
-
-
-def test_asdex_of_another_jax(monkeypatch, tmp_path):
-    (tmp_path / "asdex.py").write_text("from jax.core import what_is_gone\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "asdex")
-    importlib.invalidate_caches()
-    with pytest.raises(ImportError, match=r"does not work with JAX .*what_is_gone.* by hand"):
-        sparse_jacobian(lambda x: x**2, ramp(3))

@@ -171,6 +171,22 @@ def test_modes_agree():
     np.testing.assert_allclose(by_mode[0].dense, by_mode[1].dense, 1e-5, 1e-12)
 
 
+@both_precisions
+@pytest.mark.parametrize("mode", ["fwd-over-rev", "rev-over-rev"])
+def test_holomorphic(mode, x64):
+    """d2 (sum z_i^3 + z_i z_{i+1}) by z and z, without a conjugate."""
+    with jax.enable_x64(x64):
+        z = u.Quantity(ramp(4) + 1j * ramp(4, 1.0), unit=u.mV)
+
+        def energy(z):
+            return u.math.sum(z**3) + u.math.sum(z[1:] * z[:-1]) * u.mV
+
+        H = sparse_hessian(energy, z, holomorphic=True, mode=mode, check=True)(z)
+        expected = np.diag(6 * np.asarray(z.mantissa)) + np.eye(4, k=1) + np.eye(4, k=-1)
+        assert H.array.nse == 10
+        np.testing.assert_allclose(H.dense, expected, 1e-12 if x64 else 1e-5)
+
+
 # What is refused
 
 
@@ -209,7 +225,6 @@ def test_more_than_one_scalar():
 
 
 def test_detected():
-    pytest.importorskip("asdex", exc_type=ImportError)
     p = {"V": q(ramp(6), u.mV), "C": q(ramp(6, 1.0), u.nF)}
     by_detection = sparse_hessian(charged, p, check=True)
     by_hand = sparse_hessian(charged, p, pattern=charged_pattern(6))

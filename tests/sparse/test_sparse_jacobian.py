@@ -15,7 +15,7 @@ from jax.experimental.sparse import BCOO
 import unitjac
 from unitjac import sparse_jacobian
 from unitjac.linalg import UnitMatrix, jacobian_matrix
-from unitjac.sparse import Pattern, SparseJacobian, banded
+from unitjac.sparse import Pattern, SparseJacobian, banded, load
 
 from .scenes import SCENES, Scene, diffusion, energy_and_slope, ramp, vessel, windows
 
@@ -490,3 +490,66 @@ def test_more_numbers_than_an_int32_counts(monkeypatch):
     monkeypatch.setattr("unitjac._engine.sparse._MOST_NUMBERS", 20)
     with pytest.raises(ValueError, match="the seeds of this pattern bring back 21 numbers"):
         sparse_jacobian(diffusion, q(ramp(7), u.mV), q(2.0, u.nS), pattern=banded(7, 1, 1))
+
+
+# Which arguments, and of what kind
+
+
+@pytest.mark.parametrize(
+    ("argnums", "blocks"),
+    [(0, "a"), (-1, "b"), (np.int64(1), "b"), ([1], "b"), ((0, 1), "ab"), ((-1, 0), "ba")],
+    ids=str,
+)
+@pytest.mark.parametrize("by_keyword", [False, True], ids=["alone", "with a keyword"])
+def test_argnums_as_in_the_other_transforms(argnums, blocks, by_keyword):
+    a, b = q(ramp(3), u.mV), q(ramp(3, 1.0), u.nS)
+    state = unitjac.State(jnp.asarray(2.0), name="s")
+
+    def current(a, b, *, scale=1.0):
+        return state.value * scale * a * b
+
+    kwargs = {"scale": 3.0} if by_keyword else {}
+    parts = {"a": np.diag(b.mantissa), "b": np.diag(a.mantissa)}
+    wanted = 2 * kwargs.get("scale", 1.0) * np.concatenate([parts[k] for k in blocks], axis=1)
+    jac = sparse_jacobian(current, a, b, argnums=argnums, kwargs=kwargs)
+    assert_same_matrix(
+        jac(a, b, **kwargs),
+        jacobian_matrix(current, argnums=argnums)(a, b, **kwargs),
+        np.tile(np.eye(3, dtype=bool), len(blocks)),
+    )
+    np.testing.assert_allclose(jac(a, b, **kwargs).dense, wanted, 1e-6)
+    pair = sparse_jacobian(current, a, b, grad_states=state, argnums=argnums, kwargs=kwargs)
+    found = pair(a, b, **kwargs)
+    assert found.shape == (3, 1 + 3 * len(blocks))
+    np.testing.assert_allclose(found.dense[:, 1:], wanted, 1e-6)
+
+
+@both_precisions
+@pytest.mark.parametrize("mode", MODES)
+def test_holomorphic(mode: str, x64: bool, tmp_path) -> None:
+    """d(z_i^2 z_{i+1}) by z, in mV^3 over mV, without a conjugate in either mode."""
+    with jax.enable_x64(x64):
+        z = u.Quantity(ramp(5) + 1j * ramp(5, 1.0), unit=u.mV)
+
+        def cubes(z):
+            return z[:-1] ** 2 * z[1:]
+
+        jac = sparse_jacobian(cubes, z, holomorphic=True, mode=mode, check=True)
+        v = np.asarray(z.mantissa)
+        expected = (
+            np.eye(4, 5) * (2 * v[:-1] * v[1:])[:, None] + np.eye(4, 5, 1) * v[:-1, None] ** 2
+        )
+        jac.save(tmp_path / "plan")
+        for plan in (jac, load(tmp_path / "plan", cubes)):
+            J = plan(z)
+            assert (J.array.nse, J.dtype) == (8, np.complex128 if x64 else np.complex64)
+            assert u.get_unit(J.blocks()) == u.mV**2
+            np.testing.assert_allclose(J.dense, expected, 1e-13 if x64 else 1e-5)
+
+
+def test_holomorphic_is_asked_for():
+    z = ramp(3) + 1j
+    with pytest.raises(TypeError, match="Pass holomorphic=True where the function is holomorphic"):
+        sparse_jacobian(lambda z: z**2, z)
+    with pytest.raises(TypeError, match="holomorphic=True wants complex inputs"):
+        sparse_jacobian(lambda x: x**2, ramp(3), holomorphic=True)

@@ -216,6 +216,19 @@ def split(pattern: Pattern, heights: Sequence[int], widths: Sequence[int]) -> li
     return blocks
 
 
+def stable_order(keys: np.ndarray) -> np.ndarray:
+    """What sorts keys that are not negative, and leaves equal ones in order.
+
+    By 16 bits at a time: numbers of so many bits NumPy sorts ten times as fast.
+    """
+    low = (keys & 0xFFFF).astype(np.uint16)
+    order = np.argsort(low, kind="stable")
+    if keys.max(initial=0) > 0xFFFF:
+        high = (keys[order] >> 16).astype(np.uint16)
+        order = order[np.argsort(high, kind="stable")]
+    return order
+
+
 def _of_matrix(given: Any) -> Pattern:
     m, n = np.shape(given)
     if isinstance(given, BCOO):

@@ -45,7 +45,7 @@ def basis(leaves: Sequence[Any]) -> list[Any]:
     dtypes = set(map(dtype_of, leaves))
     eye = jnp.eye(total, dtype=dtypes.pop() if len(dtypes) == 1 else bool)
     return [
-        _placed_like(part.astype(dtype_of(leaf)), leaf)
+        placed_like(part.astype(dtype_of(leaf)), leaf)
         for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
     ]
 
@@ -65,7 +65,7 @@ def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
     list of array of shape ``(k, *leaf.shape)``
     """
     return [
-        _placed_like(
+        placed_like(
             (rows[:, None] == jnp.arange(start, start + size)[None, :])
             .astype(dtype_of(leaf))
             .reshape(rows.shape[0], *np.shape(leaf)),
@@ -77,7 +77,7 @@ def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
 
 def filled(value: Any, leaf: Any) -> Any:
     """One seed of ``leaf``, with the same number everywhere."""
-    return _placed_like(jnp.full(np.shape(leaf), value, dtype_of(leaf)), leaf)
+    return placed_like(jnp.full(np.shape(leaf), value, dtype_of(leaf)), leaf)
 
 
 def gathered(array: Any) -> Any:
@@ -122,12 +122,12 @@ def directions(key: Any, leaves: Sequence[Any], count: int | None = None) -> lis
     before = () if count is None else (count,)
     keys = jax.random.split(key, len(leaves)) if leaves else ()
     return [
-        _placed_like(jax.random.normal(k, before + np.shape(leaf), dtype_of(leaf)), leaf)
+        placed_like(jax.random.normal(k, before + np.shape(leaf), dtype_of(leaf)), leaf)
         for k, leaf in zip(keys, leaves, strict=True)
     ]
 
 
-def _placed_like(seeds: Any, leaf: Any) -> Any:
+def placed_like(seeds: Any, leaf: Any) -> Any:
     """Seeds of the type of ``leaf``, which may have an axis before those of ``leaf``.
 
     Under ``jax.set_mesh`` with Explicit axes they lie on the devices as ``leaf`` does, and inside

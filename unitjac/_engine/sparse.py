@@ -29,7 +29,7 @@ from .colouring import colour, fewest
 from .dense import Modes, Pure
 from .dtypes import Mode, is_complex
 from .pattern import Block, Pattern, split
-from .seeds import cut, sizes
+from .seeds import cut, filled, gathered, placed_like, sizes
 from .sweep import ChunkSize, in_chunks
 
 # Leaves of fewer numbers are joined to their neighbours.
@@ -220,7 +220,7 @@ def gradient_of(fun: Pure) -> Pure:
                 f"a sparse Hessian wants one scalar output, got {came}. Sum what is to be "
                 "differentiated, or take unitjac.sparse_jacobian of the gradient."
             )
-        return pull([jnp.ones((), dtype_of(outputs[0]))])[0], (outputs, carried)
+        return pull([filled(1, outputs[0])])[0], (outputs, carried)
 
     return gradient
 
@@ -319,7 +319,7 @@ def _images(
 
     def image(colour: Any) -> list[Any]:
         seeds = [
-            (own == colour).astype(dtype_of(leaf))
+            placed_like((own == colour).astype(dtype_of(leaf)), leaf)
             for own, leaf in zip(colour_of, mine, strict=True)
         ]
         images = restricted(seeds)
@@ -328,7 +328,8 @@ def _images(
     stacks = iter(_swept(image, seeding.count, chunk_size))
     for p in seeding.reads:
         own = [
-            next(stacks).reshape(seeding.count, math.prod(np.shape(read[k]))) for k in read_parts[p]
+            gathered(next(stacks)).reshape(seeding.count, math.prod(np.shape(read[k])))
+            for k in read_parts[p]
         ]
         stack = own[0] if len(own) == 1 else jnp.concatenate(own, axis=1)
         # joined row by row, they are copied; as one long row, they are computed once more
@@ -342,7 +343,7 @@ def _restricted(apply: Linear, leaves: list[Any], part: range) -> Linear:
     """
     if len(part) == len(leaves):
         return apply
-    zeros = [jnp.zeros(np.shape(leaf), dtype_of(leaf)) for leaf in leaves]
+    zeros = [filled(0, leaf) for leaf in leaves]
 
     def of_part(some: list[Any]) -> list[Any]:
         return apply([*zeros[: part.start], *some, *zeros[part.stop :]])

@@ -200,18 +200,22 @@ def _peak(jaxpr: Any) -> int:
     alive: dict[int, int] = {id(v): _bytes(v) for v in jaxpr.invars}
     peak = sum(alive.values())
     for k, eqn in enumerate(jaxpr.eqns):
-        inner = max((_peak(sub) for sub in inner_jaxprs(eqn)), default=0)
+        inner = max((_peak(_open(sub)) for sub in programs(eqn)), default=0)
         alive |= {id(v): _bytes(v) for v in eqn.outvars}
         peak = max(peak, sum(alive.values()) + inner)
         alive = {v: size for v, size in alive.items() if last_use.get(v, -1) > k}
     return peak
 
 
-def inner_jaxprs(eqn: Any) -> list[Any]:
+def programs(eqn: Any) -> list[Any]:
     """The programs that an equation contains: the body of a loop, the branches of a condition."""
     values = [v for p in eqn.params.values() for v in (p if _typed.is_a(p, tuple | list) else (p,))]
-    jaxprs = [getattr(v, "jaxpr", v) for v in values]
-    return [jaxpr for jaxpr in jaxprs if hasattr(jaxpr, "eqns")]
+    return [v for v in values if hasattr(_open(v), "eqns")]
+
+
+def _open(program: Any) -> Any:
+    """A program without the constants that it may be closed with."""
+    return getattr(program, "jaxpr", program)
 
 
 def _bytes(variable: Any) -> int:

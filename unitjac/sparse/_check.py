@@ -20,7 +20,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._engine.dense import Pure
 from unitjac._engine.dtypes import Mode, is_complex
-from unitjac._engine.seeds import offsets
+from unitjac._engine.seeds import filled, offsets, placed_like
 from unitjac._engine.sparse import Compression, entries, linear_maps
 from unitjac._errors import array_text, dtype_of, has_tracer
 from unitjac._typed import Linear
@@ -62,7 +62,7 @@ def check_products(fun: Pure, leaves: list[Any], compression: Compression, name:
                 called = name(image, seed) if mode == "fwd" else name(seed, image)
                 raise ValueError(
                     f"{called} is not zero, but the pattern has no entry there. Add it, or leave "
-                    "pattern out for it to be detected."
+                    "pattern out for it to be found."
                 )
 
 
@@ -92,9 +92,10 @@ class _Product:
 
     def of(self, vector: np.ndarray) -> np.ndarray:
         """The image of another vector in this leaf."""
-        seeds = [jnp.zeros(np.shape(leaf), dtype_of(leaf)) for leaf in self.leaves]
+        seeds = [filled(0, leaf) for leaf in self.leaves]
         own = seeds[self.leaf]
-        seeds[self.leaf] = jnp.asarray(vector.reshape(own.shape), own.dtype)
+        seed = jnp.asarray(vector.reshape(own.shape), own.dtype)
+        seeds[self.leaf] = placed_like(seed, self.leaves[self.leaf])
         return np.concatenate([_wide(image).ravel() for image in self.apply(seeds)])
 
     def differences(self, matrix: _Entries) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A pattern as the user gives it: one matrix, or a tree of blocks.
 
 Owns: the way from a tree of blocks to one pattern, and what is said where it does not fit.
-Never touches: detection, colours, values.
+Never touches: the search for patterns, colours, values.
 """
 
 from __future__ import annotations

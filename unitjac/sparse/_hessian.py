@@ -64,6 +64,7 @@ def sparse_hessian(
     argnums: Any = None,
     has_aux: bool | None = None,
     return_value: bool = False,
+    holomorphic: bool = False,
     check_states: bool = True,
     mode: Nesting = "fwd-over-rev",
     pattern: Any = None,
@@ -83,7 +84,7 @@ def sparse_hessian(
     ----------
     fun : callable
         From arrays and quantities (in any trees) to one scalar.
-    *sample_args, grad_states, argnums, has_aux, return_value, check_states
+    *sample_args, grad_states, argnums, has_aux, return_value, holomorphic, check_states
         As in :func:`sparse_jacobian`.
     mode : {"fwd-over-rev", "rev-over-rev"}, default "fwd-over-rev"
         The second is slower, and works where ``fun`` has a ``custom_vjp``.
@@ -100,7 +101,7 @@ def sparse_hessian(
 
     Raises
     ------
-    NotImplementedError, ImportError, TypeError, ValueError
+    NotImplementedError, TypeError, ValueError
         As in :func:`sparse_jacobian`, and if the output of ``fun`` is not one scalar.
 
     See Also
@@ -130,6 +131,7 @@ def sparse_hessian(
         argnums=argnums,
         has_aux=has_aux,
         return_value=return_value,
+        holomorphic=holomorphic,
         check_states=check_states,
         jit=jit,
         debug_nan=debug_nan,

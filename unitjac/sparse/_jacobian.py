@@ -48,6 +48,7 @@ def sparse_jacobian(
     argnums: Any = None,
     has_aux: bool | None = None,
     return_value: bool = False,
+    holomorphic: bool = False,
     check_states: bool = True,
     mode: Modes = "auto",
     pattern: Any = None,
@@ -73,21 +74,21 @@ def sparse_jacobian(
         Arguments like those of the later calls: arrays and quantities, or their shapes
         (:class:`jax.ShapeDtypeStruct`, or a quantity around one). Values are not looked at, but
         for strings, flags, sizes and objects, which are part of the plan.
-    grad_states, argnums, has_aux, return_value, check_states
-        As in :func:`unitjac.jacobian`. With states and arguments the columns belong to the pair
-        ``(states, arguments)``.
+    grad_states, argnums, has_aux, return_value, holomorphic, check_states
+        As in :func:`unitjac.jacobian`, by keyword. With states and arguments the columns belong
+        to the pair ``(states, arguments)``.
     mode : {"auto", "fwd", "rev"}, default "auto"
         ``"auto"`` pushes or pulls, block by block, whichever takes fewer seeds. ``"rev"`` for
         functions with ``custom_vjp``, ``"fwd"`` for those with ``while_loop``.
     pattern : optional
-        Which entries may be other than zero, so that none has to be detected: a
+        Which entries may be other than zero, so that none has to be found: a
         :class:`Pattern` (see :func:`banded`), a matrix of scipy.sparse, a BCOO or an array, of as
         many rows as numbers come out and as many columns as go in. Or a tree of these as the
         Jacobian has it, outputs outside, inputs inside; there None is a block of zeros. Default:
-        it is detected by asdex (extra ``sparse``), for all values of the arguments.
+        it is found, for all values of the arguments; :meth:`describe` says how.
     fallback : {None, "dense"}, default None
-        Where ``fun`` contains an operation whose dependence is not known: an error that names it,
-        or a pattern without zeros.
+        Where the pattern cannot be found, since the derivative of ``fun`` can neither be pushed
+        nor pulled: an error, or a pattern without zeros.
     check : bool, default False
         Compare products of the matrix with those of ``fun`` at the sample arguments. A pattern
         that lacks an entry gives wrong numbers without a sound; the method ``check`` of the result
@@ -111,9 +112,7 @@ def sparse_jacobian(
     Raises
     ------
     NotImplementedError
-        If ``fun`` contains an operation whose dependence is not known.
-    ImportError
-        If a pattern is to be detected, and asdex is not installed, or not for this JAX.
+        If the pattern cannot be found.
     TypeError, ValueError
         As in :func:`unitjac.jacobian`; if ``pattern`` does not fit; from calls, if the arguments
         or the outputs are not those that were planned for, as a table of the two.
@@ -154,6 +153,7 @@ def sparse_jacobian(
         argnums=argnums,
         has_aux=has_aux,
         return_value=return_value,
+        holomorphic=holomorphic,
         check_states=check_states,
         jit=jit,
         debug_nan=debug_nan,

@@ -24,21 +24,26 @@ _FORMAT = 1
 
 
 class Blueprint(NamedTuple):
-    """A plan: the pattern, shapes and dtypes of leaves and images, and the signature."""
+    """A plan: the pattern, shapes and dtypes of leaves and images, the signature.
+
+    ``notes`` say how the pattern was found.
+    """
 
     pattern: Pattern
     leaves: list[Any]
     images: list[Any]
     signature: Signature
+    notes: tuple[str, ...] = ()
 
 
 def write(path: str | os.PathLike[str], blueprint: Blueprint, options: dict[str, Any]) -> None:
     """Write a plan, and the options of its transform."""
-    pattern, leaves, images, signature = blueprint
+    pattern, leaves, images, signature, notes = blueprint
     about = {
         "format": _FORMAT,
         "options": options,
         "shape": pattern.shape,
+        "notes": notes,
         "leaves": list(map(_described, leaves)),
         "images": list(map(_described, images)),
         "inputs": [_written(field) for field in signature.inputs],
@@ -80,6 +85,7 @@ def read(path: str | os.PathLike[str]) -> tuple[Blueprint, dict[str, Any]]:
             tuple(_read(field) for field in about["inputs"]),
             tuple(_read(field) for field in about["outputs"]),
         ),
+        tuple(about.get("notes", ())),  # plans of older versions have none
     )
     return blueprint, about["options"]
 

@@ -1,7 +1,7 @@
 """What sparse Jacobians and sparse Hessians share: planned once, run many times.
 
 Owns: :class:`SparseTransform`, the making of a plan, the way of one call. Never touches: how a
-pattern is detected or coloured, how seeds are swept.
+pattern is found or coloured, how seeds are swept.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from jax.experimental.sparse import BCOO
 
 from unitjac._engine.dense import Modes, Pure
+from unitjac._engine.found import Found, NotFound, find
 from unitjac._engine.pattern import Pattern
 from unitjac._engine.sparse import Compression, compress, entries
 from unitjac._engine.sweep import ChunkSize
@@ -33,7 +34,6 @@ from unitjac._units.quantity import is_dimensionless, unit_ratio, unit_text
 from unitjac.linalg import Axis, UnitMatrix
 
 from ._check import check_products
-from ._detect import UnknownPrimitive, detect
 from ._given import given_pattern
 from ._outline import Outline, Outputs, Watched, outline
 from ._side import Side
@@ -42,7 +42,10 @@ from ._store import Blueprint, write
 
 Fallback = Literal["dense"] | None
 
-_SAVED = ("has_aux", "return_value", "check_states", "mode", "chunk_size", "jit", "debug_nan")
+_SAVED = (
+    *("has_aux", "return_value", "holomorphic", "check_states"),
+    *("mode", "chunk_size", "jit", "debug_nan"),
+)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -79,6 +82,7 @@ class SparseTransform(GradientTransform):
     """
 
     usage = "(fun, x)(x)"
+    offers = ("holomorphic",)
     blueprint: Blueprint | None = None  # none until it is planned
     compression: Compression
 
@@ -155,11 +159,11 @@ class SparseTransform(GradientTransform):
         seen = outline(self._trace, self._derive, inputs, args, kwargs)
         rows, cols = self._sides(inputs, seen.outputs)
         if given is None:
-            pattern = self._detected(seen, (rows.axis.size, cols.axis.size), fallback)
+            found = self._found(seen, (rows.axis.size, cols.axis.size), fallback)
         else:
-            pattern = self._given(given, rows, cols)
+            found = Found(self._given(given, rows, cols), ("pattern: as it was given",))
         signature = Signature(input_fields(args, kwargs, inputs), _fields(seen.outputs))
-        self.follow(Blueprint(pattern, seen.leaves, seen.images, signature))
+        self.follow(Blueprint(found.pattern, seen.leaves, seen.images, signature, found.notes))
 
     def follow(self, blueprint: Blueprint) -> None:
         """Take a plan that was made before."""
@@ -182,14 +186,20 @@ class SparseTransform(GradientTransform):
     def _given(self, given: Any, rows: Side, cols: Side) -> Pattern:
         return given_pattern(given, rows, cols)
 
-    def _detected(self, seen: Outline, shape: tuple[int, int], fallback: Fallback) -> Pattern:
+    def _found(self, seen: Outline, shape: tuple[int, int], fallback: Fallback) -> Found:
         try:
-            return detect(seen.function, seen.leaves, seen.rest, shape, name_of(self.fun))
-        except UnknownPrimitive:
+            return find(seen.function, seen.leaves, seen.rest, seen.images)
+        except NotFound as error:
             if fallback is None:
-                raise
+                raise NotFound(
+                    f"the pattern of {name_of(self.fun)} cannot be found: its derivative can "
+                    f"neither be pushed nor pulled for all values ({error}). Give the pattern by "
+                    "hand, pattern=... (a matrix of scipy.sparse, a BCOO, unitjac.sparse.banded, "
+                    'or blocks), or take it for dense with fallback="dense".'
+                ) from error
             rows, cols = np.indices(shape).reshape(2, -1)
-            return Pattern.at(rows, cols, shape)
+            note = "pattern: taken as dense, since it cannot be found"
+            return Found(Pattern.at(rows, cols, shape), (note,))
 
     @property
     def _title(self) -> str:
@@ -280,11 +290,12 @@ class SparseTransform(GradientTransform):
 
     def _work(self, traced: Traced, outputs: list[Any]) -> dict[str, Any]:
         m, n = self.pattern.shape
+        how = self.blueprint.notes if self.blueprint else ()
         return {
             "mode": " and ".join(self.compression.modes) or "fwd",
             "reason": "fewer colours, block by block" if self.mode == "auto" else "as asked for",
             "passes": self.passes,
-            "notes": (f"the pattern has {self.pattern.nse:,} of {m * n:,} entries",),
+            "notes": (f"the pattern has {self.pattern.nse:,} of {m * n:,} entries", *how),
         }
 
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterable[Block]:
@@ -317,7 +328,7 @@ def planned(
     if fallback not in (None, "dense"):
         raise ValueError(
             f'fallback must be None or "dense", got {fallback!r}. With "dense" a function whose '
-            "pattern cannot be detected is taken to have no zeros."
+            "pattern cannot be found is taken to have no zeros."
         )
     named = dict(kwargs or {})
     transform.make_plan(sample_args, named, pattern, fallback)
