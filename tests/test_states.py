@@ -327,7 +327,7 @@ def test_state_and_messages_show_names_and_no_addresses():
     s, t = State(q(1.0, u.mV), name="s"), State(2.0)
     jac = jacrev(lambda: s.value * t.value, grad_states=[s, t], unit_aware=True)
     assert "0x" not in str(jac.plan()) + repr(s) + repr(t) + repr(jac)
-    assert jac.plan().reads == ("State(s: float32[])", "State(float32[])")
+    assert jac.plan().reads == ("State(s: float32[])", "State(grad_states[1]: float32[])")
 
 
 # What changes itself

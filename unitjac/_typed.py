@@ -28,6 +28,7 @@ flatten_with_path = cast(
 )
 structure = cast("Callable[..., Any]", jax.tree.structure)
 contents = cast("Callable[[Any], dict[str, Any]]", vars)
+class_of = cast("Callable[[Any], Any]", type)
 items = cast("Callable[[Any], ItemsView[Any, Any]]", dict.items)
 entries = cast("Callable[[Any], Iterator[Any]]", iter)
 

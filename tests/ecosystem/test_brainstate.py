@@ -120,6 +120,51 @@ def test_the_blocks_have_the_structure_of_the_states(structure, jit):
         assert (u.get_unit(block) == u.mV / u.get_unit(state.value)) or not u.get_unit(block).dim
 
 
+class Neuron(brainstate.nn.Module):
+    """A voltage by a synapse, which is a module too."""
+
+    def __init__(self):
+        super().__init__()
+        self.synapse = Leak()
+        self.V = brainstate.HiddenState(q(-60.0, u.mV))
+
+    def update(self, E):
+        return self.synapse.g.value * (E - self.V.value)
+
+
+class Leak(brainstate.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.g = brainstate.ParamState(q(2.0, u.nS))
+
+
+@eager_and_compiled
+def test_a_module_is_what_its_states_are(jit):
+    neuron = Neuron()
+    expected = {("V",): q(-2.0, u.nS), ("synapse", "g"): q(50.0, u.mV)}
+    found = uj.jacrev(neuron.update, grad_states=neuron, unit_aware=True, jit=jit)(q(-10.0, u.mV))
+    assert type(found) is type(neuron.states())
+    assert_physically_equal(dict(found), expected)
+    both = {"cell": neuron.synapse, "V": neuron.V}
+    found = uj.jacfwd(neuron.update, grad_states=both, unit_aware=True, jit=jit)(q(-10.0, u.mV))
+    assert_physically_equal(dict(found["cell"]), {("g",): q(50.0, u.mV)})
+    assert_physically_equal(found["V"], q(-2.0, u.nS))
+
+
+def test_plans_call_states_as_grad_states_does():
+    first, second, other = (
+        brainstate.HiddenState(jnp.ones(2), name=name) for name in (None, None, "b")
+    )
+    jac = uj.jacrev(
+        lambda: first.value * second.value * other.value, grad_states={"a": first, "b": [second]}
+    )
+    assert jac.plan().reads == (
+        "HiddenState(grad_states['a']: float32[2])",
+        "HiddenState(grad_states['b'][0]: float32[2])",
+        "HiddenState(b: float32[2])",
+    )
+
+
 @eager_and_compiled
 def test_states_of_both_kinds_in_one_call(jit):
     model, gain = Synapse(), State(q(2.0, u.ms), name="gain")
@@ -332,8 +377,10 @@ def test_plans_and_abstract_checks_write_nothing(transform):
     before = held(model.all)
     plan = transform(model.update, grad_states=model.g, unit_aware=True).plan(q(-10.0, u.mV))
     assert plan.reads == (
-        "ShortTermState(int32[])", "ParamState(float32[2])", "HiddenState(float32[2])",
-    )  # fmt: skip
+        "ShortTermState(int32[])",
+        "ParamState(grad_states: float32[2])",
+        "HiddenState(float32[2])",
+    )
     assert plan.writes == ("ShortTermState(int32[])", "HiddenState(float32[2])")
     assert uj.check_units(model.update, q(-10.0, u.mV)) == u.mV
     for state, value in zip(model.all, before, strict=True):

@@ -63,6 +63,19 @@ def test_the_state_of_a_module(jit):
     assert_physically_equal(by_V, q([3.0, 6.0], u.nS))
 
 
+@eager_and_compiled
+def test_a_module_is_what_its_parameters_are(jit):
+    model = Synapse()
+    found = uj.jacrev(model, grad_states=model, unit_aware=True, jit=jit)(V)
+    assert type(found) is type(nnx.state(model))
+    assert_physically_equal((found["g"], found["gain"]), (BY_G, BY_GAIN))
+    mixed = [model, model.count]
+    by_two = uj.jacrev(
+        model, grad_states=mixed, allow_int=True, check_states=False, unit_aware=True
+    )
+    assert_physically_equal(by_two(V)[0]["gain"], BY_GAIN)
+
+
 def test_the_value_at_the_time_of_the_call_counts():
     model = Synapse()
     jac = uj.jacrev(model, grad_states=model.gain, unit_aware=True, jit=True)

@@ -53,5 +53,6 @@ class Adopted(State):
     def __reduce__(self) -> Any:
         return type(self), (self.origin,)
 
-    def __repr__(self) -> str:
-        return self._text(type(self.origin).__name__, self.held())
+    def kind_and_value(self) -> tuple[str, Any]:
+        """What messages show."""
+        return type(self.origin).__name__, self.held()

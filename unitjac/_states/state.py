@@ -125,11 +125,18 @@ class State:
         return False
 
     def __repr__(self) -> str:
-        return self._text("State", self._value)
+        return self.text()
 
-    def _text(self, kind: str, held: Any) -> str:
+    def text(self, label: str | None = None) -> str:
+        """Kind, name and value; ``label`` is the name of a state that has none."""
+        kind, held = self.kind_and_value()
         leaves = ["no value yet"] if held is _UNSET else map(array_text, jax.tree.leaves(held))
-        return f"{kind}({'' if self.name is None else self.name + ': '}{', '.join(leaves)})"
+        name = label if self.name is None else self.name
+        return f"{kind}({'' if name is None else name + ': '}{', '.join(leaves)})"
+
+    def kind_and_value(self) -> tuple[str, Any]:
+        """What messages show."""
+        return "State", self._value
 
     def copied(self, memo: dict[int, Any]) -> State:
         """The copy of this state that ``memo`` of a deep copy has, or the state itself."""

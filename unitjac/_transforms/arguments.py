@@ -13,7 +13,7 @@ from typing import Any
 
 from unitjac import _typed
 from unitjac._errors import array_text, as_int, path_text
-from unitjac._states.adopted import as_state
+from unitjac._states.adopted import as_state, without_modules
 from unitjac._states.state import State
 
 
@@ -44,6 +44,10 @@ class Selection:
     def labelled_states(self) -> list[tuple[State, str]]:
         """The states, each with what messages call it."""
         return list(zip(self.states, self.state_labels, strict=True))
+
+    def text_of(self, state: State) -> str:
+        """What plans call a state: by what grad_states calls it, if it has no name of its own."""
+        return state.text(dict(self.labelled_states).get(state))
 
     def with_states(self, states: tuple[State, ...]) -> Selection:
         """The same selection of other states."""
@@ -152,7 +156,7 @@ def _flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], A
     def is_leaf(x: Any) -> bool:
         return x is None or as_state(x) is not None
 
-    entries, treedef = _typed.flatten_with_path(tree, is_leaf=is_leaf)
+    entries, treedef = _typed.flatten_with_path(without_modules(tree), is_leaf=is_leaf)
     labels: dict[State, str] = {}
     for path, leaf in entries:
         label, state = path_text(argument, path), as_state(leaf)

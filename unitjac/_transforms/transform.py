@@ -155,8 +155,8 @@ class GradientTransform(abc.ABC):
             **work,
             inputs=tuple(map(leaf_of, inputs.labels, inputs.magnitudes, inputs.units)),
             outputs=tuple(map(leaf_of, traced.output_labels, outputs, traced.outputs.units)),
-            reads=tuple(map(repr, traced.reads)),
-            writes=tuple(map(repr, traced.writes)),
+            reads=tuple(map(self.selection.text_of, traced.reads)),
+            writes=tuple(map(self.selection.text_of, traced.writes)),
             blocks=tuple(self._blocks(traced, outputs)),
         )
 
