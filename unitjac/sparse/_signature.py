@@ -116,8 +116,5 @@ def _compare(planned: Sequence[Field], came: Sequence[Field], what: str) -> None
     more = len(wrong) - _MOST_LINES
     lines += [f"  and {more:,} more"] if more > 0 else []
     same = len(labels) - len(wrong)
-    raise ValueError(
-        "\n".join(
-            [f"{what}:", *lines, f"The other {same:,} are as planned. Make a plan for these."]
-        )
-    )
+    rest = f"The other {same:,} are as planned. " if same else ""
+    raise ValueError("\n".join([f"{what}:", *lines, f"{rest}Make a plan for these."]))
