@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ARGS   ?= --numprocesses auto --maxprocesses 8
 VENV   := .venv
+FLAGGED := $(addprefix tests/,linalg $(addprefix test_,$(addsuffix .py,chunks mesh many_blocks numbers products hessian gradients)))
 BIN    := $(VENV)/bin
 
 # The demo is a table of a few numbers, the tests compare to the last digit: both belong on the CPU.
@@ -13,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest newest brainunit package check format bench notebooks clean
+.PHONY: help demo test flags lowest newest brainunit package check format bench notebooks clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -24,6 +25,9 @@ demo: $(VENV)/.has-package ## Install, and print the sensitivities of the Hodgki
 
 test: $(VENV)/.has-test ## Install with the test extra, and run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+flags: $(VENV)/.has-test ## Run the tests of transforms and linalg under JAX's flags of promotion
+	UNITJAC_FLAGS=rank,dtype $(BIN)/python -m pytest $(ARGS) $(FLAGGED)
 
 lowest: $(VENV)/.has-ci ## Run the tests with the oldest versions that pyproject.toml allows
 	$(BIN)/nox --session lowest -- $(ARGS)
