@@ -148,7 +148,10 @@ def array_text(leaf: Any) -> str:
 
 def has_tracer(tree: Any) -> bool:
     """Whether a leaf of ``tree`` is a tracer of JAX."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
+    for leaf in jax.tree.leaves(tree):  # a loop: a generator takes as long as all the rest
+        if isinstance(leaf, Tracer):
+            return True
+    return False
 
 
 def abstract(leaf: Any) -> jax.ShapeDtypeStruct:

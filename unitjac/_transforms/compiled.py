@@ -26,7 +26,7 @@ from unitjac._units.quantity import Quantity, is_quantity, with_units_of
 
 from .arguments import argument_name
 from .static import Packed, is_hashable, pack
-from .uncut import cut_out
+from .uncut import cut_out, is_uncut
 
 _NOTHING_TRACED = level()
 _traced_types: set[type] = {Quantity}  # the types for which is_traced holds, as they come
@@ -52,12 +52,12 @@ class Compiled:
         self._jitted: Any = jax.jit(self._run)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        result, written = self._with_states(self._jitted, args, kwargs)
-        if written is not None:
-            commit(written.outcome)
-        if type(result) is Packed:
-            result = result.unpack()
-        return cut_out(result)
+        result, rest = self._with_states(self._jitted, args, kwargs)
+        if rest is None:
+            return result
+        if rest.outcome:
+            commit(rest.outcome)
+        return cut_out(result.unpack() if type(result) is Packed else result)
 
     def lower(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The lowered program of one call, as :meth:`jax.stages.Wrapped.lower` gives it."""
@@ -74,9 +74,11 @@ class Compiled:
             if kwargs and not _all_traced((), kwargs):
                 args, kwargs = _pack_arguments(args, kwargs), None
         while True:
-            values = [state.value for state in self._states]
-            if self._adopts:
-                _check_values(self._states, values)
+            values: list[Any] = []
+            if self._states:
+                values = [state.value for state in self._states]
+                if self._adopts:
+                    _check_values(self._states, values)
             try:
                 return program(values, args, kwargs)
             except _NewStates as found:
@@ -84,7 +86,7 @@ class Compiled:
             except jax.errors.UnexpectedTracerError as error:
                 raise_leak(error, self._written)
 
-    def _run(self, values: list[Any], args: Any, kwargs: Any) -> tuple[Any, Written | None]:
+    def _run(self, values: list[Any], args: Any, kwargs: Any) -> tuple[Any, Rest | None]:
         states = self._states[: len(values)]
         if kwargs is None:
             args, kwargs = args.unpack()
@@ -99,10 +101,9 @@ class Compiled:
             for state, value in trace.outcome().items()
         }
         self._written = tuple(outcome)
-        return (
-            result if packed.is_all_arrays else packed,
-            Written(outcome) if outcome else None,
-        )
+        if outcome or not packed.is_all_arrays or is_uncut(result):
+            return result if packed.is_all_arrays else packed, Rest(outcome)
+        return result, None
 
     def _learn(self, found: list[State]) -> None:
         with self._lock:
@@ -119,8 +120,11 @@ def _check_values(states: Iterable[State], values: Iterable[Any]) -> None:
 
 
 @jax.tree_util.register_pytree_node_class
-class Written:
-    """States and the values that they are to take: the values are children, the states static."""
+class Rest:
+    """What is left to do after a call: values for states, and to finish what is given back.
+
+    The values are children, their states static.
+    """
 
     __slots__ = ("outcome",)
 
@@ -132,7 +136,7 @@ class Written:
         return tuple(self.outcome.values()), tuple(self.outcome)
 
     @classmethod
-    def tree_unflatten(cls, states: tuple[State, ...], values: Iterable[Any]) -> Written:
+    def tree_unflatten(cls, states: tuple[State, ...], values: Iterable[Any]) -> Rest:
         """The inverse of :meth:`tree_flatten`."""
         return cls(dict(zip(states, values, strict=True)))
 

@@ -112,13 +112,17 @@ def uncut(
     return Uncut(scaled, Recipe(out_shapes, in_shapes, kept, tree))
 
 
+def is_uncut(result: Any) -> bool:
+    """Whether a call gives back, or gives first, a Jacobian that is not yet cut."""
+    first = result[0] if _typed.is_exactly(result, tuple) and result else result
+    return type(first) is Uncut
+
+
 def cut_out(result: Any) -> Any:
     """What a call gives back, where it is, or begins with, a Jacobian that is not yet cut."""
-    if type(result) is Uncut:
-        return result.cut()
-    if _typed.is_exactly(result, tuple) and result and type(result[0]) is Uncut:
-        return result[0].cut(), *result[1:]
-    return result
+    if not is_uncut(result):
+        return result
+    return (result[0].cut(), *result[1:]) if type(result) is tuple else result.cut()
 
 
 def in_blocks(found: tuple[Any, Any, list[Any], Any]) -> tuple[Any, Any, list[Any], Any]:
