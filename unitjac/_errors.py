@@ -148,10 +148,7 @@ def array_text(leaf: Any) -> str:
 
 def has_tracer(tree: Any) -> bool:
     """Whether a leaf of ``tree`` is a tracer of JAX."""
-    for leaf in jax.tree.leaves(tree):  # a loop: a generator takes as long as all the rest
-        if isinstance(leaf, Tracer):
-            return True
-    return False
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def abstract(leaf: Any) -> jax.ShapeDtypeStruct:

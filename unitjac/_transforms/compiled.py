@@ -64,15 +64,10 @@ class Compiled:
         return self._with_states(self._jitted.lower, args, kwargs)
 
     def _with_states(self, program: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        known = _traced_types
-        for arg in args:  # the short way of most calls: arrays and quantities by position
-            if type(arg) not in known:
-                if not _all_traced(args, kwargs):
-                    args, kwargs = _pack_arguments(args, kwargs), None
-                break
-        else:
-            if kwargs and not _all_traced((), kwargs):
-                args, kwargs = _pack_arguments(args, kwargs), None
+        # the short way of most calls, then the sure one
+        known = _are_traced(args) and _are_traced(kwargs.values())
+        if not (known or _all_traced(args, kwargs)):
+            args, kwargs = _pack_arguments(args, kwargs), None
         while True:
             values: list[Any] = []
             if self._states:
@@ -147,6 +142,22 @@ class _NewStates(Exception):
     def __init__(self, states: list[State]):
         super().__init__(states)
         self.states = states
+
+
+def _are_traced(nodes: Iterable[Any]) -> bool:
+    """Whether these are arrays and quantities, or plain containers of such, as far as is known."""
+    for node in nodes:
+        if type(node) in _traced_types:
+            continue
+        if _typed.is_exactly(node, dict):
+            children: Iterable[Any] = node.values()
+        elif _typed.is_exactly(node, list, tuple):
+            children = node
+        else:
+            return False
+        if not (_traced_types.issuperset(map(type, children)) or _are_traced(children)):
+            return False
+    return True
 
 
 def _all_traced(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
