@@ -227,5 +227,7 @@ def test_half_precision_is_scaled_in_single_and_the_magnitude_is_that_of_jax():
     x = q(1.0, u.uvolt, "float16")
     found = unitjac.jacrev(lambda x: x.in_unit(u.mV), unit_aware=True)(x)
     assert_physically_equal(found, jnp.asarray(1.0, jnp.float16))
-    large = unitjac.jacrev(lambda x: u.Quantity(x.mantissa * 1e6, unit=u.uvolt), unit_aware=True)
-    assert np.isinf(large(q(1.0, u.volt, "float16")))  # the page of architecture says so
+    for make in (unitjac.jacrev, unitjac.jacfwd, unitjac.grad):  # as the page of architecture says
+        large = make(lambda x: u.Quantity(x.mantissa * 1e6, unit=u.uvolt), unit_aware=True)
+        assert np.isinf(large(q(1.0, u.volt, "float16")))
+        assert_physically_equal(large(q(1.0, u.volt)), jnp.asarray(1.0))  # "or in float32"
