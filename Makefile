@@ -4,7 +4,7 @@
 PYTHON ?= python3
 ARGS   ?= --numprocesses auto --maxprocesses 8
 VENV   := .venv
-FLAGGED := $(addprefix tests/,linalg $(addprefix test_,$(addsuffix .py,chunks mesh many_blocks numbers products hessian gradients)))
+FLAGGED := $(addprefix tests/,linalg sparse $(addprefix test_,$(addsuffix .py,chunks mesh many_blocks numbers products hessian gradients)))
 BIN    := $(VENV)/bin
 
 # The demo is a table of a few numbers, the tests compare to the last digit: both belong on the CPU.

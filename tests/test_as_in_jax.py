@@ -61,6 +61,27 @@ def test_no_container_is_made_of_stand_ins():
         unitjac.testing.assert_close(m, Measured(m.values, 2 * m.weight))
 
 
+def test_units_and_blocks_stand_in_no_container_that_looks_for_arrays():
+    m = Measured(jnp.arange(3.0) * u.mV, jnp.arange(2.0) * u.nS)
+    units = {"m/values": u.mV, "m/weight": u.nS}
+    assert unitjac.check_units(lambda m: {"m": m}, m) == units
+    assert unitjac.check_units(lambda m: {"m": m}, m, returns=units) == units
+    with pytest.raises(ValueError, match=r"output\['m'\]\.weight of .* is in nS, but returns says"):
+        unitjac.check_units(lambda m: {"m": m}, m, returns=units | {"m/weight": "mV"})
+    with pytest.raises(ValueError, match="Name one unit for each output"):
+        unitjac.check_units(lambda m: {"m": m}, m, returns={"m/values": "mV"})
+    alike = unitjac.check_units(lambda m: {"a": {"b": m}, "a/b": m}, m)
+    assert alike["['a']['b'].values"] == alike["['a/b'].values"] == u.mV
+
+    A = unitjac.linalg.jacobian_matrix(lambda p: {"y": p["x"] ** 2})({"x": m.values})
+    in_volts, rest = A.to(rows="V * mV"), jnp.ones(2)
+    unitjac.testing.assert_close(Measured(in_volts, rest), Measured(A, rest))
+    with pytest.raises(AssertionError, match=r"leaf\.values\['y'\]\['x'\]\[1, 1\]: 4 mV"):
+        unitjac.testing.assert_close(Measured(A + A.to(), rest), Measured(A, rest))
+    with pytest.raises(AssertionError, match=r"the trees differ at leaf\.values: "):
+        unitjac.testing.assert_close(Measured(rest, rest), Measured(A, rest))
+
+
 # JAX's flags of promotion
 
 
@@ -206,5 +227,7 @@ def test_half_precision_is_scaled_in_single_and_the_magnitude_is_that_of_jax():
     x = q(1.0, u.uvolt, "float16")
     found = unitjac.jacrev(lambda x: x.in_unit(u.mV), unit_aware=True)(x)
     assert_physically_equal(found, jnp.asarray(1.0, jnp.float16))
-    large = unitjac.jacrev(lambda x: u.Quantity(x.mantissa * 1e6, unit=u.uvolt), unit_aware=True)
-    assert np.isinf(large(q(1.0, u.volt, "float16")))  # the page of architecture says so
+    for make in (unitjac.jacrev, unitjac.jacfwd, unitjac.grad):  # as the page of architecture says
+        large = make(lambda x: u.Quantity(x.mantissa * 1e6, unit=u.uvolt), unit_aware=True)
+        assert np.isinf(large(q(1.0, u.volt, "float16")))
+        assert_physically_equal(large(q(1.0, u.volt)), jnp.asarray(1.0))  # "or in float32"

@@ -209,6 +209,83 @@ TABLE = {
         "test_products.py::test_function_is_called_once_and_its_states_are_written_once",
         "test_reliability.py::test_units_cost_no_flops_and_no_bytes",
     ),
+    "functions that JAX remembers and that read states of several libraries": (
+        "test_kept_programs.py::test_sequences_of_calls",
+        "test_kept_programs.py::test_a_loop_in_forward_mode",
+        "test_threads.py::test_threads_share_a_state_that_is_differentiated",
+        "test_threads.py::test_one_differentiates_what_another_one_only_reads",
+    ),
+    "quantities of other libraries, and classes derived from Quantity": (
+        "ecosystem/test_foreign.py::test_refused_by_library_place_and_what_to_type",
+        "ecosystem/test_foreign.py::test_a_state_keeps_its_value_where_one_is_refused",
+        "ecosystem/test_foreign.py::test_a_mask_is_refused",
+        "test_own_classes.py::test_a_registered_subclass_arrives_as_itself",
+    ),
+    "objects that are no trees: tracers inside, one object for all calls": (
+        "test_aux_objects.py::test_objects_in_aux_hold_arrays",
+        "test_aux_objects.py::test_no_call_shares_an_object_with_another_one",
+        "test_aux_objects.py::test_an_argument_that_holds_a_tracer",
+        "test_aux_objects.py::test_what_cannot_be_taken_apart_is_refused",
+    ),
+    "arrays that are spread over a mesh, with Explicit axes too": (
+        "test_mesh.py::test_explicit_axes_of_inputs_are_those_of_blocks_as_in_jax",
+        "test_mesh.py::test_explicit_axes_in_units_gradients_and_products",
+        "test_mesh.py::test_explicit_axes_of_a_state_and_of_very_many_blocks",
+        "test_mesh.py::test_sparse_seeds_lie_where_their_arrays_do",
+        "linalg/test_explicit_mesh.py::test_numbers_are_those_of_one_device",
+    ),
+    "arrays of NumPy handed on where JAX hands its own": (
+        "test_own_classes.py::test_numbers_and_arrays_of_numpy_arrive_as_arrays_of_jax",
+        "test_own_classes.py::test_check_jacobian_hands_arrays_of_jax_on",
+    ),
+    "flags of JAX: promotion, nans, 64 bits, transfers": (
+        "test_as_in_jax.py::test_promotion_that_is_forbidden_to_users_is_not_done_for_them",
+        "sparse/test_sparse_switches.py::test_promotion_that_is_forbidden_to_users_is_not_done_for_them",
+        "linalg/test_backward_error.py::test_strict_promotion_of_dtypes_and_ranks",
+        "test_switches.py::test_64_bits_switched_between_calls",
+        "test_switches.py::test_under_debug_nans_a_nan_is_an_error_and_a_state_stays",
+        "test_switches.py::test_compiled_no_array_is_transferred_by_the_way",
+    ),
+    "containers that look at what they are made of": (
+        "test_as_in_jax.py::test_no_container_is_made_of_stand_ins",
+        "test_as_in_jax.py::test_units_and_blocks_stand_in_no_container_that_looks_for_arrays",
+    ),
+    "sizes that are symbols, functions without a rule for batches": (
+        "test_as_in_jax.py::test_sizes_may_be_symbols_in_every_transform",
+        "test_as_in_jax.py::test_what_has_no_batching_rule_is_swept_one_by_one",
+        "sparse/test_sparse_switches.py::test_plans_are_refused_for_sizes_that_are_symbols",
+    ),
+    "whole numbers among the outputs": (
+        "test_products.py::test_whole_numbers_among_the_outputs_have_float0",
+        "test_products.py::test_whole_numbers_among_the_outputs_of_a_function_with_a_state",
+        "test_products.py::test_outputs_that_are_whole_numbers_alone",
+    ),
+    "many leaves on one side and one on the other, many leaves of a Hessian": (
+        "test_many_blocks.py::test_one_row_and_one_column_are_blocks_already",
+        "test_many_blocks.py::test_one_row_of_many_blocks",
+        "test_many_blocks.py::test_program_of_many_second_blocks_gives_back_one_array_for_a_row",
+    ),
+    "scales that lift tiny entries beside zeros: wrong solutions": (
+        "linalg/test_backward_error.py::test_a_cascade_of_three_voltages",
+        "linalg/test_backward_error.py::test_solutions_and_inverses_are_right_entry_by_entry",
+        "linalg/test_backward_error.py::test_units_that_are_powers_of_two_change_no_bit",
+    ),
+    "matching by position where there are names": (
+        "linalg/test_names.py::test_one_covariance_whatever_the_parameters_are_called",
+        "linalg/test_names.py::test_trees_pair_by_name",
+        "linalg/test_names.py::test_equations_pair_by_name",
+        "linalg/test_names.py::test_determinant_pairs_leaves_by_their_names",
+    ),
+    "labels that collide, names in Unicode, keys in the user's order": (
+        "linalg/test_names.py::test_labels_that_would_read_alike_are_spelled_out",
+        "linalg/test_names.py::test_two_micros_are_one_name_where_nothing_else_is",
+        "linalg/test_names.py::test_keys_stay_in_the_users_order_where_jax_keeps_it",
+    ),
+    "results that do not go through jit, vmap, scan, pickle or copy": (
+        "test_carried.py::test_results_go_through_jax_and_are_pickled_and_copied",
+        "test_carried.py::test_batches_of_results_come_out_of_vmap_and_go_into_it",
+        "test_carried.py::test_linear_maps_go_through_jax_and_are_copied",
+    ),
 }
 HERE = Path(__file__).parent
 

@@ -5,7 +5,7 @@ Owns: :func:`check_jacobian`, :func:`assert_close`. Never touches: how a derivat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -71,35 +71,37 @@ def assert_close(actual: Any, expected: Any, *, rtol: float = 1e-6, atol: float 
     >>> from unitjac.testing import assert_close
     >>> assert_close({"V": 0.001 * u.volt}, {"V": 1.0 * u.mV})
     """
-    actual, expected = _blockwise(actual, expected)
-    mine, theirs = strip(actual), strip(expected)
-    if mine.treedef != theirs.treedef:
-        raise AssertionError(f"the trees differ: {mine.treedef} is not {theirs.treedef}")
-    leaves = zip(theirs.paths, *map(_leaves, (mine, theirs)), strict=True)
-    for path, a, b in leaves:
+    for path, a, b in _matched(actual, expected):
         for what, leaf in (("actual", a), ("expected", b)):
             refuse_foreign(leaf, path_text(what, path))
         _compare(a, b, path_text("leaf", path), rtol, atol)
 
 
-def _blockwise(actual: Any, expected: Any) -> tuple[Any, Any]:
-    """Both trees with the blocks of each matrix in its place, written in the same units."""
-
-    def is_matrix(leaf: Any) -> bool:
-        return isinstance(leaf, UnitMatrix)
+def _matched(actual: Any, expected: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """The path of each leaf, and both leaves; of matrices, blocks written in the same units."""
 
     def is_leaf(leaf: Any) -> bool:
-        return is_matrix(leaf) or is_quantity(leaf)
+        return isinstance(leaf, UnitMatrix) or is_quantity(leaf)
 
     found, structure = _typed.flatten(actual, is_leaf=is_leaf)
-    wanted, other = _typed.flatten(expected, is_leaf=is_leaf)
-    if structure != other or not any(map(is_matrix, wanted)):
-        return actual, expected
-    for k, (a, b) in enumerate(zip(found, wanted, strict=True)):
-        if is_matrix(a) and is_matrix(b):
-            found[k] = UnitMatrix(rewritten(a, b.rows, b.cols), b.rows, b.cols).blocks()
-            wanted[k] = b.blocks()
-    return structure.unflatten(found), structure.unflatten(wanted)
+    wanted, other = _typed.flatten_with_path(expected, is_leaf=is_leaf)
+    if structure != other:  # of matrices too, which may differ in how they are written
+        yield from _paired((), actual, expected)
+        return
+    for a, (path, b) in zip(found, wanted, strict=True):
+        if _typed.is_a(a, UnitMatrix) and _typed.is_a(b, UnitMatrix):
+            a = UnitMatrix(rewritten(a, b.rows, b.cols), b.rows, b.cols).blocks()
+            b = b.blocks()
+        yield from _paired(path, a, b)
+
+
+def _paired(path: tuple[Any, ...], actual: Any, expected: Any) -> Iterator[tuple[Any, Any, Any]]:
+    mine, theirs = strip(actual), strip(expected)
+    if mine.treedef != theirs.treedef:
+        where = path_text(" at leaf", path) if path else ""
+        raise AssertionError(f"the trees differ{where}: {mine.treedef} is not {theirs.treedef}")
+    for own, a, b in zip(theirs.paths, *map(_leaves, (mine, theirs)), strict=True):
+        yield (*path, *own), a, b
 
 
 def _leaves(stripped: Stripped) -> list[Any]:

@@ -226,3 +226,54 @@ def test_equality_pickles_and_text():
         ValueError, match=r"grad_states\[1\] is the same State as grad_states\[0\] \(P"
     ):
         uj.jacrev(model, grad_states=[model.g, model.g])
+
+
+# Optimizers
+
+
+class Dense(nnx.Module):
+    """Parameters in a module of its own and beside it, and a variable that is none."""
+
+    def __init__(self):
+        self.inner = nnx.Linear(2, 1, rngs=nnx.Rngs(0))
+        self.gain = nnx.Param(jnp.array(2.0))
+        self.count = nnx.Variable(jnp.array(0.0))
+
+    def __call__(self, x):
+        return self.gain * self.inner(x)
+
+
+def loss(model):
+    return jnp.sum((model(jnp.array([1.0, -2.0])) - 3.0) ** 2)
+
+
+def by_argument(model, jit):
+    return uj.grad(loss, jit=jit)(model)
+
+
+def by_module(model, jit):
+    gradients = uj.grad(lambda: loss(model), grad_states=model, jit=jit)()
+    return jax.tree.map(nnx.Param, gradients)
+
+
+def by_state(model, jit):
+    params = nnx.state(model, nnx.Param)
+    _, gradients = uj.value_and_grad(lambda: loss(model), grad_states=params, jit=jit)()
+    return jax.tree.map(nnx.Param, gradients)
+
+
+@eager_and_compiled
+@each("gradient", [by_argument, by_module, by_state], key=lambda fun: fun.__name__)
+def test_optimizers_of_flax_step_as_with_its_own_gradients(gradient, jit):
+    optax = pytest.importorskip("optax")
+
+    def after_steps(gradient):
+        model = Dense()
+        optimizer = nnx.Optimizer(model, optax.adam(0.1), wrt=nnx.Param)
+        for _ in range(2):
+            optimizer.update(model, gradient(model))
+        return nnx.to_pure_dict(nnx.state(model))
+
+    found, expected = after_steps(lambda model: gradient(model, jit)), after_steps(nnx.grad(loss))
+    assert_physically_equal(found, expected, digits_lost=2)
+    assert float(found["gain"]) != 2.0

@@ -265,6 +265,33 @@ def test_messages_name_the_argument():
         uj.jacrev(lambda p: p["n"] * 2.0)({"n": jnp.asarray(3)})
 
 
+@pytest.mark.parametrize("name", ["grad", "jacrev", "vector_grad"])
+def test_a_nan_is_told_with_its_block_operation_and_numbers(name):
+    """Both name the line and write no state; of what went in theirs shows shapes."""
+    w, calls = brainstate.ParamState(q(0.0, u.mV)), brainstate.ShortTermState(jnp.asarray(0.0))
+
+    def fun(y):
+        calls.value = calls.value + 1.0
+        return u.math.log(w.value / q(1.0, u.mV)) * y
+
+    options = dict(grad_states={"w": w}, unit_aware=True, debug_nan=True)
+    line = "return u.math.log"
+    with pytest.raises(RuntimeError, match="NaN/Inf detected") as caught:
+        getattr(theirs, name)(fun, **options)(2.0)
+    assert line in str(caught.value)
+    assert "shape=() dtype=float32 NaNs=0 Infs=1" in str(caught.value)
+    for jit in (False, True):
+        with pytest.raises(FloatingPointError, match=rf"^{name} of .*fun: the value of") as e:
+            getattr(uj, name)(fun, jit=jit, **options)(2.0)
+        said = str(e.value)
+        assert line in said
+        assert "log(" in said
+        assert "grad_states['w'] = 0 mV" in said
+        assert "No state was written" in said
+    assert float(calls.value) == 0.0
+    assert_same(w.value, q(0.0, u.mV))
+
+
 def test_one_compiled_program_without_another_jit():
     """`jit=True` compiles ours; theirs are handed to `brainstate.transform.jit`, as ours can be."""
     w = brainstate.ParamState(x)

@@ -336,7 +336,8 @@ def test_units_are_given_in_several_ways():
 def test_units_that_cannot_be():
     J = UnitMatrix(jnp.eye(2), rows=[1.0 * u.mV, 1.0], cols=jnp.ones(2) * u.ms)
     with pytest.raises(
-        ValueError, match=r"row '0' is in mV and cannot be written in ms, which has another dimension"
+        ValueError,
+        match=r"row '0' is in mV and cannot be written in ms, which has another dimension",
     ):
         J.to(rows=["ms", "1"])
     with pytest.raises(ValueError, match=r"column '' is in ms and cannot be written in mV, which"):

@@ -17,6 +17,7 @@ from unitjac.linalg import (
     UnitMatrix,
     cholesky,
     covariance,
+    det,
     eigvals,
     jacobian_matrix,
     lstsq,
@@ -343,3 +344,39 @@ def test_propagate_says_what_to_wrap():
     assert float(again.std().to_decimal(u.pA)) == pytest.approx(5.0)
     with pytest.raises(TypeError, match=r"propagate wants a Jacobian as a UnitMatrix, got float32"):
         propagate(J.array, covariance(std))
+
+
+# Determinants
+
+SIDE = {"a": q(1.0, u.mV), "b": q([1.0, 1.0, 1.0], u.nA)}
+TURNED = OrderedDict((("b", SIDE["b"]), ("a", SIDE["a"])))
+NUMBERS = np.array([[2.0, 1, 0, 0], [0, 3, 1, 0], [0, 0, 1, 1], [1, 0, 0, 5]])
+
+
+def number_of(matrix):
+    return float(u.get_mantissa(det(matrix)))
+
+
+def test_determinant_pairs_leaves_by_their_names():
+    """One map has one determinant, in whatever order its rows and columns stand: 30 - 1 = 29."""
+    A = UnitMatrix(jnp.asarray(NUMBERS), SIDE, SIDE)
+    behind = np.array([1, 2, 3, 0])
+    by_rows = UnitMatrix(A.array[behind], TURNED, SIDE)
+    by_cols = UnitMatrix(A.array[:, behind], SIDE, TURNED)
+    sparse = UnitMatrix(BCOO.fromdense(A.array[behind]), TURNED, SIDE)
+    both = UnitMatrix(A.array[behind][:, behind], TURNED, TURNED)
+    for matrix in (A, by_rows, by_cols, sparse, both):
+        assert number_of(matrix) == pytest.approx(29.0, rel=1e-5)
+        assert not isinstance(det(matrix), u.Quantity)
+        compiled = jax.jit(det)(matrix)
+        assert float(compiled) == pytest.approx(29.0, rel=1e-5)
+    J = jacobian_matrix(lambda p: OrderedDict(b=2 * p["b"], a=3 * p["a"]))(SIDE)
+    assert number_of(J) == pytest.approx(24.0, rel=1e-5)
+
+
+def test_determinant_goes_by_position_where_names_or_shapes_differ():
+    A = UnitMatrix(jnp.asarray(NUMBERS), OrderedDict(c=SIDE["b"], d=SIDE["a"]), SIDE)
+    assert number_of(A) == pytest.approx(29.0, rel=1e-5)
+    other = OrderedDict(b=SIDE["a"], a=SIDE["b"])
+    assert number_of(UnitMatrix(jnp.asarray(NUMBERS), other, SIDE)) == pytest.approx(29.0, rel=1e-5)
+    assert number_of(UnitMatrix(jnp.zeros((0, 0)), {}, {})) == 1.0

@@ -13,6 +13,7 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 from helpers import q
+from jax import lax
 
 from unitjac.linalg import UnitMatrix, jacobian_matrix
 from unitjac.models import cable
@@ -48,6 +49,11 @@ def ramp(n: int, low: float = 0.3, high: float = 2.1) -> Any:
     return jnp.linspace(low**2, high**2, n) ** 0.5
 
 
+def turned(x: Any, imaginary: Any) -> Any:
+    """Complex numbers of two parts."""
+    return lax.complex(x, jnp.broadcast_to(jnp.asarray(imaginary, x.dtype), x.shape))
+
+
 def diffusion(V, g):
     """Net currents between neighbours in a row of sealed cells."""
     through = jnp.pad((g * (V[:-1] - V[1:])).to_decimal(u.pA), 1)
@@ -59,7 +65,7 @@ def decay(p):
     rate = p["k"] * p["A"]
     return {
         "dA": -rate,
-        "dB": rate - p["loss"] * p["B"],
+        "dB": rate - p["loss"][None] * p["B"],
         "heat": [u.math.sum(rate, axis=1) * p["h"]],
     }
 

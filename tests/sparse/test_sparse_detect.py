@@ -13,7 +13,7 @@ from unitjac import sparse_jacobian
 from unitjac.models import cable
 from unitjac.sparse import banded, load
 
-from .scenes import SCENES, Scene, axon, diffusion, ramp
+from .scenes import SCENES, Scene, axon, diffusion, ramp, turned
 
 
 def detected(fun, *args, **options) -> np.ndarray:
@@ -110,7 +110,7 @@ def powers(x):
 
 
 def of_integers(x):
-    return x[jnp.argsort(jnp.asarray([3, 1, 2, 0]))] / jnp.arange(1, 5)
+    return x[jnp.argsort(jnp.asarray([3, 1, 2, 0]))] / jnp.arange(1, 5).astype(x.dtype)
 
 
 def rematerialized(x):
@@ -308,7 +308,7 @@ def test_complex_numbers():
 
     expected = np.asarray(jax.jacfwd(parts)(ramp(4))) != 0
     assert not np.any(expected & ~detected(parts, ramp(4)))
-    pulled = sparse_jacobian(lambda z: jnp.imag(jnp.flip(z)), ramp(3) + 1j)
+    pulled = sparse_jacobian(lambda z: jnp.imag(jnp.flip(z)), turned(ramp(3), 1.0))
     np.testing.assert_array_equal(pulled.pattern.todense(), np.eye(3)[::-1])
 
 

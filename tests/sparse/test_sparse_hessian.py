@@ -12,7 +12,7 @@ from unitjac import sparse_hessian
 from unitjac.linalg import hessian_matrix
 from unitjac.sparse import banded, load
 
-from .scenes import ramp
+from .scenes import ramp, turned
 
 K = 3.0 * u.newton / u.metre
 
@@ -176,7 +176,7 @@ def test_modes_agree():
 def test_holomorphic(mode, x64):
     """d2 (sum z_i^3 + z_i z_{i+1}) by z and z, without a conjugate."""
     with jax.enable_x64(x64):
-        z = u.Quantity(ramp(4) + 1j * ramp(4, 1.0), unit=u.mV)
+        z = u.Quantity(turned(ramp(4), ramp(4, 1.0)), unit=u.mV)
 
         def energy(z):
             return u.math.sum(z**3) + u.math.sum(z[1:] * z[:-1]) * u.mV

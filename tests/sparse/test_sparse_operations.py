@@ -12,6 +12,8 @@ from jax import lax
 
 from unitjac import sparse_jacobian
 
+from .scenes import turned
+
 POINTS = 5
 
 # What a dense layer would know: weights, some of them zero.
@@ -104,7 +106,7 @@ MOVED = {
     "concatenate": lambda x: jnp.concatenate([x[3:], x[:2]]),
     "stack": lambda x: jnp.stack([x[:3], x[3:]], axis=1),
     "split": lambda x: jnp.split(x, 3)[1] * jnp.split(x, 3)[0],
-    "diagonal": lambda x: jnp.diag(x[:3]) + jnp.diagonal(square(x)),
+    "diagonal": lambda x: jnp.diag(x[:3]) + jnp.diagonal(square(x))[None],
     "triu": lambda x: jnp.triu(jnp.outer(x, x)),
     "take": lambda x: jnp.take(x, jnp.asarray([4, 0, 9]), mode="fill", fill_value=0),
     "taken": lambda x: x[jnp.asarray([index(x), 1])],
@@ -176,7 +178,7 @@ REDUCED = {
     "softplus": jax.nn.softplus,
     "glu": lambda x: jax.nn.glu(x),
     "standardize": lambda x: jax.nn.standardize(table(x)),
-    "dropped": lambda x: x * (jax.random.uniform(jax.random.key(0), (6,)) > 0.5),
+    "dropped": lambda x: x * (jax.random.uniform(jax.random.key(0), (6,)) > 0.5).astype(x.dtype),
 }
 
 PRODUCTS = {
@@ -199,8 +201,10 @@ PRODUCTS = {
     "fft2": lambda x: both(jnp.fft.fft2(table(x))),
     "complex": lambda x: both(complex_of(x) * (2.0 + 1j) + jnp.conj(complex_of(x))),
     "angle": lambda x: jnp.angle(complex_of(x)) + jnp.abs(complex_of(x)),
-    "phase": lambda x: both(jnp.exp(1j * x)),
-    "complex product": lambda x: both(jnp.outer(complex_of(x), complex_of(x)) @ (WEIGHTS * 1j)),
+    "phase": lambda x: both(jnp.exp(turned(0.0 * x, x))),
+    "complex product": lambda x: both(
+        jnp.outer(complex_of(x), complex_of(x)) @ turned(0.0 * WEIGHTS, WEIGHTS)
+    ),
 }
 
 ALGEBRA = {

@@ -182,7 +182,7 @@ def test_what_is_small_beside_another_unit_is_found(x64):
     """The verdict does not depend on the units in which the arguments are written."""
     with jax.enable_x64(x64):
         for unit in (u.nvolt, u.Mvolt):
-            p = {"V": q(ramp(5), u.mV).in_unit(unit), "g": G}
+            p = {"V": q(ramp(5), u.mV).in_unit(unit), "g": q(2.0, u.nS)}
             pattern = np.asarray(unitjac.linalg.jacobian_matrix(energy_and_slope)(p).dense) != 0
             sparse_jacobian(energy_and_slope, p, pattern=pattern, check=True)
             pattern[3, 2] = False

@@ -91,9 +91,10 @@ def check_output(
         return
     came = f"{label()} is {array_text(leaf)}"
     if not has_tangent(leaf):
+        aux = ", or return it as aux with has_aux=True" if "has_aux" in offers else ""
         raise TypeError(
-            f"{came}, but a differentiated output must be real or complex. Convert it to float, "
-            "or return it as aux with has_aux=True."
+            f"{came}, but a differentiated output must be real or complex. Convert it to float"
+            f"{aux}."
         )
     if holomorphic and not is_complex(leaf):
         raise TypeError(

@@ -22,14 +22,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
-from unitjac._errors import array_text, dtype_of
+from unitjac._errors import array_text, common_dtype, dtype_of
 from unitjac._typed import Linear
 
 from .colouring import colour, fewest
 from .dense import Modes, Pure
 from .dtypes import Mode, is_complex
 from .pattern import Block, Pattern, split
-from .seeds import cut, filled, gathered, placed_like, sizes
+from .seeds import cut, filled, gathered, joined, placed_like, sizes
 from .sweep import ChunkSize, in_chunks
 
 # Leaves of fewer numbers are joined to their neighbours.
@@ -182,7 +182,7 @@ def entries(
     *colours, picks = tables
     if not compression.seedings:
         outputs, carried = fun(leaves)
-        return jnp.zeros(0, _common_dtype(outputs or leaves)), outputs, carried
+        return jnp.zeros(0, common_dtype(outputs or leaves)), outputs, carried
     outputs, maps, carried = linear_maps(fun, leaves, compression.modes)
     numbers: list[Any] = []
     for seeding, colour_of in zip(compression.seedings, colours, strict=True):
@@ -197,7 +197,8 @@ def entries(
                 )
             raise
     read = [*(outputs if "fwd" in maps else []), *(leaves if "rev" in maps else [])]
-    flat = jnp.concatenate([number.astype(_common_dtype(read)) for number in numbers])
+    dtype = common_dtype(read)
+    flat = jnp.concatenate([number.astype(dtype) for number in numbers])
     return flat.at[picks].get(mode="promise_in_bounds", unique_indices=True), outputs, carried
 
 
@@ -331,7 +332,7 @@ def _images(
             gathered(next(stacks)).reshape(seeding.count, math.prod(np.shape(read[k])))
             for k in read_parts[p]
         ]
-        stack = own[0] if len(own) == 1 else jnp.concatenate(own, axis=1)
+        stack = own[0] if len(own) == 1 else joined(own, axis=1)
         # joined row by row, they are copied; as one long row, they are computed once more
         yield from stack if seeding.count <= _FEW else [stack.reshape(-1)]
 
@@ -353,9 +354,5 @@ def _restricted(apply: Linear, leaves: list[Any], part: range) -> Linear:
 
 def _swept(image: Callable[[Any], list[Any]], count: int, chunk_size: ChunkSize) -> list[Any]:
     chunk = _CHUNK if chunk_size == "auto" else chunk_size
-    swept, seeds = jax.vmap(image), jnp.arange(count)
+    swept, seeds = jax.vmap(image), jnp.arange(count, dtype=np.int32)  # as colours are
     return swept(seeds) if chunk is None or chunk >= count else in_chunks(swept, seeds, chunk)
-
-
-def _common_dtype(leaves: Sequence[Any]) -> Any:
-    return jnp.result_type(*[dtype_of(leaf) for leaf in leaves]) if leaves else jnp.result_type(0.0)

@@ -15,6 +15,7 @@ from unitjac._errors import is_arraylike, path_text, refuse_foreign_in
 from unitjac._states.state import StateTrace
 from unitjac._units.quantity import (
     UNITLESS,
+    Stripped,
     Unit,
     is_quantity,
     parse_unit,
@@ -55,7 +56,9 @@ def check_units(
     Returns
     -------
     pytree of Unit
-        The tree of the output with a unit in each leaf; the unit one for plain numbers.
+        The tree of the output with a unit in each leaf; the unit one for plain numbers. Where a
+        container cannot hold units, since it looks at its leaves when it is made, a dict of the
+        keys that lead to each leaf, ``{"p/g": unit}``; ``returns`` may be such a dict too.
 
     Raises
     ------
@@ -94,17 +97,31 @@ def check_units(
         for leaf, unit in zip(stripped.magnitudes, stripped.units, strict=True)
     ]
     if returns is not None:
-        _compare(units, stripped.paths, stripped.treedef, returns, name_of(fun))
-    return stripped.treedef.unflatten(units)
+        _compare(units, stripped, returns, name_of(fun))
+    try:
+        return stripped.treedef.unflatten(units)
+    except Exception:  # whatever a constructor of the user's raises that looks for arrays
+        return dict(zip(_keys(stripped), units, strict=True))
 
 
-def _compare(units: list[Any], paths: list[Any], treedef: Any, returns: Any, name: str) -> None:
+def _keys(stripped: Stripped) -> list[str]:
+    """The keys that lead to each leaf: ``p/g``; ``['p']['g']`` where two would read alike."""
+    paths = stripped.paths
+    keys = [jax.tree_util.keystr(path, simple=True, separator="/") for path in paths]
+    return keys if len(set(keys)) == len(keys) else [jax.tree_util.keystr(path) for path in paths]
+
+
+def _compare(units: list[Any], stripped: Stripped, returns: Any, name: str) -> None:
+    treedef, paths = stripped.treedef, stripped.paths
     expected, structure = _typed.flatten(returns, is_leaf=is_quantity)
     if structure != treedef:
-        raise ValueError(
-            f"{name} gives the tree {treedef}, but returns has the tree {structure}. Name one unit "
-            "for each output."
-        )
+        keys = _keys(stripped)
+        if not (_typed.is_a(returns, dict) and returns.keys() == set(keys)):
+            raise ValueError(
+                f"{name} gives the tree {treedef}, but returns has the tree {structure}. Name one "
+                "unit for each output."
+            )
+        expected = [returns[key] for key in keys]
     for unit, path, want in zip(units, paths, expected, strict=True):
         wanted, label = _as_unit(want), f"{path_text('output', path)} of {name}"
         if unit is None:

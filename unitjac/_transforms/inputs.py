@@ -86,7 +86,13 @@ class Inputs:
         self.args = args
 
     @classmethod
-    def of(cls, selection: Selection, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
+    def of(
+        cls,
+        selection: Selection,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        offers: Offers = ("argnums",),
+    ) -> Inputs:
         """The inputs of a call with these arguments, after a check that all are arrays."""
         positions = selection.positions(len(args), kwargs)
         for name, arg in (*enumerate(args), *kwargs.items()):
@@ -105,7 +111,7 @@ class Inputs:
             picked = tuple(args[n] for n in positions)
             add(roots, picked[0] if selection.is_single else picked, not selection.is_single)
         inputs = cls(selection, positions, groups, args)
-        inputs._check_leaves()
+        inputs._check_leaves(offers)
         return inputs
 
     @cached_property
@@ -198,7 +204,7 @@ class Inputs:
                 args[n] = value
         return args, dict(zip(self.selection.states, trees, strict=False))
 
-    def _check_leaves(self) -> None:
+    def _check_leaves(self, offers: Offers) -> None:
         for j, leaf in enumerate(self.magnitudes):
             if as_state(leaf) is not None:
                 raise TypeError(
@@ -207,11 +213,16 @@ class Inputs:
                 )
             if not is_arraylike(leaf):
                 refuse_foreign(leaf, self.labels[j])
+                alone = " (None for the states alone)" if self.selection.has_states else ""
+                advice = (
+                    f"Name other positions in argnums{alone}, or pass it outside of the "
+                    "differentiated tree."
+                    if "argnums" in offers
+                    else "Leave it out of what is differentiated."
+                )
                 raise TypeError(
                     f"{self.labels[j]} must be an array, a number or a quantity to be "
-                    f"differentiated, got {array_text(leaf)}. Name other positions in argnums"
-                    f"{' (None for the states alone)' if self.selection.has_states else ''}, "
-                    "or pass it outside of the differentiated tree."
+                    f"differentiated, got {array_text(leaf)}. {advice}"
                 )
 
 

@@ -325,7 +325,8 @@ def _trace(
     check_states: bool,
 ) -> Traced:
     check_function(fun, name, "(fun, (x,), (dx,))" if name == "jvp" else "(fun, x)")
-    inputs = Inputs.of(selection, primals, kwargs or {})
+    offers = {"argnums", "has_aux"} - _LACKS.get(name, set())
+    inputs = Inputs.of(selection, primals, kwargs or {}, offers)
     inputs.check_dtypes(mode="rev", holomorphic=False, allow_int=True)
     return Traced(
         fun,
@@ -336,7 +337,12 @@ def _trace(
         # products are defined for complex outputs too, and whole numbers are float0 in them
         check_output=functools.partial(check_output, mode="fwd", holomorphic=False, allow_int=True),
         memory=Memory.of(fun),
+        offers=offers,
     )
+
+
+# of what messages may advise, what a product has not
+_LACKS = {"jvp": {"argnums"}, "linear_transpose": {"has_aux"}}
 
 
 def _run(

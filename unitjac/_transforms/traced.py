@@ -12,6 +12,7 @@ from typing import Any
 import jax
 
 from unitjac import _typed
+from unitjac._engine.dtypes import Offers
 from unitjac._errors import (
     array_text,
     is_arraylike,
@@ -35,7 +36,7 @@ from .arguments import Selection, name_of
 from .inputs import Inputs
 from .static import Packed, is_jax_array, pack
 
-CheckOutput = Callable[[Any, Callable[[], str]], None]
+CheckOutput = Callable[..., None]
 
 
 class Traced:
@@ -60,6 +61,8 @@ class Traced:
         Called with each output's magnitude and label; raises where it cannot be differentiated.
     memory : Memory
         The programs of ``fun`` that JAX remembers.
+    offers : collection of str
+        The parameters that messages may advise.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Traced:
         check_states: bool,
         check_output: CheckOutput,
         memory: Memory,
+        offers: Offers,
     ):
         self.fun = fun
         self.inputs = inputs
@@ -80,6 +84,7 @@ class Traced:
         self.check_states = check_states
         self.check_output = check_output
         self.memory = memory
+        self.offers = offers
         self.is_inside = runs_inside()
         self.outputs = Stripped([], (), None, [])
         self.reads: list[State] = []
@@ -151,11 +156,12 @@ class Traced:
         for i, magnitude in enumerate(magnitudes):
             if not is_arraylike(magnitude):
                 refuse_foreign(magnitude, self.output_label(i))
+                aux = "Return it as aux with has_aux=True." if "has_aux" in self.offers else ""
                 raise TypeError(
                     f"{self.output_label(i)} must be an array, a number or a quantity, got "
-                    f"{array_text(magnitude)}. Return it as aux with has_aux=True."
+                    f"{array_text(magnitude)}. {aux or 'Leave it out.'}"
                 )
-            self.check_output(magnitude, lambda i=i: self.output_label(i))
+            self.check_output(magnitude, lambda i=i: self.output_label(i), offers=self.offers)
 
 
 def _own(argument: Any) -> Any:

@@ -69,6 +69,7 @@ class GradientTransform(abc.ABC):
     transform_name: str
     usage = "(fun)(x)"  # how it is called, for messages
     offers: tuple[str, ...] = ()  # which of holomorphic and allow_int the public function has
+    lacks: tuple[str, ...] = ()  # which of argnums and has_aux it has not
 
     def __init__(
         self,
@@ -199,13 +200,14 @@ class GradientTransform(abc.ABC):
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         """The function at these arguments, after the checks of what goes in."""
-        inputs = Inputs.of(self.selection, args, kwargs)
+        offers = {"argnums", "has_aux", *self.offers} - {*self.lacks}
+        inputs = Inputs.of(self.selection, args, kwargs, offers)
         mode_in, mode_out = self._rules(inputs)
         inputs.check_dtypes(
             mode=mode_in,
             holomorphic=self.holomorphic,
             allow_int=self.allow_int,
-            offers=self.offers,
+            offers=offers,
         )
         return Traced(
             self.fun,
@@ -214,9 +216,10 @@ class GradientTransform(abc.ABC):
             has_aux=self.has_aux,
             check_states=self.check_states,
             check_output=functools.partial(
-                check_output, mode=mode_out, holomorphic=self.holomorphic, offers=self.offers
+                check_output, mode=mode_out, holomorphic=self.holomorphic
             ),
             memory=Memory.of(self.fun),
+            offers=offers,
         )
 
     def _evaluate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

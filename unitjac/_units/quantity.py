@@ -223,7 +223,7 @@ def rescale(magnitude: Any, unit: Unit) -> Any:
 
     The scale is applied in steps that the dtype can hold, in float32 for the 16-bit types: each
     intermediate lies between the magnitude and the result, so that what can be held at the end
-    is never lost on the way.
+    is not lost by the scaling. A magnitude that came as inf stays so.
     """
     if is_one(unit):
         return magnitude

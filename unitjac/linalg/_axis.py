@@ -290,7 +290,7 @@ class Axis:
         ValueError
             If names or shapes differ.
         """
-        order = self._order_of(other)
+        order = self.pairing(other)
         if order is None:
             mine, theirs = differing(self.labels, other.labels)
             raise ValueError(
@@ -307,7 +307,8 @@ class Axis:
                 )
         return order
 
-    def _order_of(self, other: Axis) -> list[int] | None:
+    def pairing(self, other: Axis) -> list[int] | None:
+        """As :meth:`order_of`, but None where names differ; shapes are not looked at."""
         one, two = self.names, other.names
         if len(one) == len(two) == 1 and () in (one[0], two[0]):
             return [0]
@@ -324,7 +325,7 @@ class Axis:
 
     def lies_like(self, other: Axis) -> bool:
         """Whether both have leaves of the same names and shapes in the same order."""
-        return self.shapes == other.shapes and self._order_of(other) == list(range(len(self.units)))
+        return self.shapes == other.shapes and self.pairing(other) == list(range(len(self.units)))
 
     def factors(self, units: Sequence[Unit | None]) -> np.ndarray:
         """What each entry is multiplied by to be in ``units`` (leaf by leaf, same dimensions)."""

@@ -24,7 +24,7 @@ from unitjac._units.quantity import (
 )
 
 from ._axis import Axis
-from ._entries import diagonal, scaled
+from ._entries import diagonal, reordered, scaled
 from ._form import check_square, one_unit, power
 from ._lapack import by_lapack
 from ._matrix import UnitMatrix
@@ -38,7 +38,8 @@ def det(matrix: UnitMatrix) -> Any:
     Parameters
     ----------
     matrix : UnitMatrix
-        Square. A BCOO is made dense.
+        Square. A BCOO is made dense. Where rows and columns have leaves of the same names and
+        shapes they are paired by name, so that no order of keys turns the sign; else by position.
 
     Returns
     -------
@@ -61,7 +62,11 @@ def det(matrix: UnitMatrix) -> Any:
     unit = unit_ratio(_product_of(matrix.rows), _product_of(matrix.cols))
     if is_dimensionless(unit):  # the scales of many units would leave what the dtype holds
         matrix, unit = _in_base_units(matrix), UNITLESS
-    value, exponent = _compiled(matrix.dense, base_powers(matrix.cols, matrix.dtype))
+    array, rows, cols = matrix.dense, matrix.rows, matrix.cols
+    order = cols.pairing(rows)
+    if order is not None and cols.shapes == tuple(rows.shapes[k] for k in order):
+        array = reordered(array, rows.positions(order), 0)
+    value, exponent = _compiled(array, base_powers(cols, matrix.dtype))
     return attach_block(_times_power(value, exponent), unit)
 
 

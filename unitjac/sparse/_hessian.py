@@ -32,6 +32,7 @@ class SparseHessian(SparseTransform):
     """A function that computes a sparse Hessian: inputs are rows, and columns."""
 
     transform_name = "sparse_hessian"
+    dense_name = "hessian"
 
     def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
         return "fwd", "rev"

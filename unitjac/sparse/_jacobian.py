@@ -23,6 +23,7 @@ class SparseJacobian(SparseTransform):
     """A function that computes a sparse Jacobian: outputs are rows, inputs are columns."""
 
     transform_name = "sparse_jacobian"
+    dense_name = "jacobian"
 
     def _rules(self, inputs: Inputs) -> tuple[Mode, Mode]:
         if self.mode != "auto":

@@ -19,6 +19,7 @@ from jax.experimental.sparse import BCOO
 from unitjac._engine.dense import Modes, Pure
 from unitjac._engine.found import Found, NotFound, find
 from unitjac._engine.pattern import Pattern
+from unitjac._engine.seeds import is_symbolic
 from unitjac._engine.sparse import Compression, compress, entries
 from unitjac._engine.sweep import ChunkSize
 from unitjac._states.state import StateTrace, commit, raise_leak
@@ -83,6 +84,7 @@ class SparseTransform(GradientTransform):
 
     usage = "(fun, x)(x)"
     offers = ("holomorphic",)
+    dense_name: str  # the transform that knows no pattern
     blueprint: Blueprint | None = None  # none until it is planned
     compression: Compression
 
@@ -157,6 +159,12 @@ class SparseTransform(GradientTransform):
         """Find the pattern, unless it is given, and the seeds for it."""
         inputs = Inputs.of(self.selection, args, kwargs)
         seen = outline(self._trace, self._derive, inputs, args, kwargs)
+        if is_symbolic([*seen.leaves, *seen.images]):
+            raise ValueError(
+                f"{self._title} cannot be planned for sizes that are symbols of jax.export: a "
+                "pattern has a row and a column for each number. Plan it for a size that is one, "
+                f"or take unitjac.{self.dense_name}, which gives all entries."
+            )
         rows, cols = self._sides(inputs, seen.outputs)
         if given is None:
             found = self._found(seen, (rows.axis.size, cols.axis.size), fallback)
