@@ -21,7 +21,7 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._engine.dtypes import Label, has_tangent, is_complex
-from unitjac._errors import abstract, array_text, dtype_of, is_arraylike, path_text
+from unitjac._errors import abstract, array_text, dtype_of, in_full, is_arraylike, path_text
 from unitjac._foreign import refuse_foreign
 from unitjac._units.quantity import (
     Stripped,
@@ -254,4 +254,6 @@ def _seed(given: Given, like: Any, label: Label) -> Any:
             f"{label()} must be {array_text(like)}, got {array_text(magnitude)}. "
             "Give it that shape, and a dtype that this one can hold."
         )
-    return rescale(jnp.asarray(magnitude, like.dtype), unit or unit_ratio(None, None))
+    with in_full(like.dtype):
+        seed = jnp.asarray(magnitude, like.dtype)
+    return rescale(seed, unit or unit_ratio(None, None))
