@@ -598,6 +598,33 @@ def test_outputs_that_are_whole_numbers_alone():
     assert_same(jvp(floor, (x,), (x,))[1], float0())
 
 
+def test_whole_numbers_alone_have_no_transpose():
+    text = r"^argument 0 is int32\[2\], and linear_transpose wants real or complex inputs. Convert"
+    with pytest.raises(TypeError, match=text):
+        linear_transpose(lambda n: 2 * n, jnp.arange(2))
+    beside = linear_transpose(lambda x, n: x * n.sum(), 1.0, jnp.arange(3), argnums=(0, 1))
+    assert_same(beside(2.0), (jnp.asarray(6.0), float0(3)))
+
+
+@pytest.mark.parametrize("given", [(), (1.0, 1.0)])
+def test_a_product_takes_one_tree(given):
+    text = (
+        rf"^a pull takes one cotangent, a tree like the output, got {len(given)}. Write them as one"
+    )
+    for debug_nan in (False, True):
+        _, pull = vjp(square, 1.0, debug_nan=debug_nan)
+        for call in (pull, linear_transpose(lambda x: 2 * x, 1.0, debug_nan=debug_nan)):
+            with pytest.raises(TypeError, match=text):
+                call(*given)
+    text = (
+        rf"^a push takes one tangent, a tree like what is differentiated, got {len(given)}. Write"
+    )
+    for debug_nan in (False, True):
+        _, push = linearize(square, 1.0, debug_nan=debug_nan)
+        with pytest.raises(TypeError, match=text):
+            push(*given)
+
+
 def test_what_linear_transpose_gives_is_a_pytree_as_what_vjp_gives():
     R = q([1.0, 2.0], u.Mohm)
     transpose = linear_transpose(lambda current: current * R, q([1.0, 1.0], u.nA))

@@ -91,6 +91,33 @@ def test_a_pull_and_a_push_of_32_bits_take_arrays_of_numpy_under_64():
             assert u.get_mantissa(found).dtype == np.float32
 
 
+def in_64_bits(fun):
+    def wide(x):
+        with jax.enable_x64(True):
+            return fun(u.Quantity(jnp.asarray(x.mantissa, np.float64), unit=x.unit))
+
+    return wide
+
+
+@eager_and_compiled
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_function_switches_64_bits_on_for_itself(name, jit):
+    make, fun, expected = TRANSFORMS[name]
+    block = make(in_64_bits(fun), unit_aware=True, jit=jit)(point(np.float32))
+    np.testing.assert_allclose(block.mantissa, expected(POINT), rtol=1e-6)
+
+
+def test_products_with_a_function_that_switches_64_bits_on_for_itself():
+    x, cubed = point(np.float32), in_64_bits(cube)
+    value, pull = uj.vjp(cubed, x)
+    assert value.mantissa.dtype == np.float64
+    for cotangent in (np.ones(2, np.float32), value.mantissa**0):  # of 32 bits, of 64
+        np.testing.assert_allclose(u.get_mantissa(pull(cotangent)), 3 * POINT**2, rtol=1e-6)
+    _, push = uj.linearize(cubed, x)
+    for found in (push(x.in_unit(u.volt)), uj.jvp(cubed, (x,), (x,))[1]):
+        np.testing.assert_allclose(found.to(u.mV**3).mantissa, 3 * POINT**3, rtol=1e-6)
+
+
 @eager_and_compiled
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_under_debug_nans_a_nan_is_an_error_and_a_state_stays(name, jit):

@@ -15,7 +15,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -120,6 +120,16 @@ def dtype_of(leaf: Any) -> np.dtype:
     if dtype is not None:
         return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
     return np.dtype(jax.numpy.result_type(leaf))
+
+
+def in_full(*dtypes: Any) -> AbstractContextManager[Any]:
+    """Where arrays of these dtypes are made in them, while 64 bits are switched off too.
+
+    A function can switch them on for itself, and gives float64 then.
+    """
+    if all(jax.dtypes.canonicalize_dtype(dtype) == dtype for dtype in dtypes):
+        return nullcontext()
+    return jax.enable_x64(True)
 
 
 def common_dtype(leaves: Iterable[Any]) -> np.dtype:

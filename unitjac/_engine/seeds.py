@@ -18,7 +18,7 @@ from jax.core import Tracer
 from jax.sharding import NamedSharding, PartitionSpec, get_abstract_mesh
 
 from unitjac import _typed
-from unitjac._errors import common_dtype, dtype_of, sharding_of
+from unitjac._errors import common_dtype, dtype_of, in_full, sharding_of
 
 
 def sizes(leaves: Sequence[Any]) -> list[int]:
@@ -43,11 +43,12 @@ def basis(leaves: Sequence[Any]) -> list[Any]:
     """
     total = sum(sizes(leaves))
     dtypes = set(map(dtype_of, leaves))
-    eye = jnp.eye(total, dtype=dtypes.pop() if len(dtypes) == 1 else bool)
-    return [
-        placed_like(part.astype(dtype_of(leaf)), leaf)
-        for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
-    ]
+    with in_full(*dtypes):
+        eye = jnp.eye(total, dtype=dtypes.pop() if len(dtypes) == 1 else bool)
+        return [
+            placed_like(part.astype(dtype_of(leaf)), leaf)
+            for part, leaf in zip(cut(eye, leaves, 1), leaves, strict=True)
+        ]
 
 
 def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
@@ -64,20 +65,22 @@ def one_hot(rows: Any, leaves: Sequence[Any]) -> list[Any]:
     -------
     list of array of shape ``(k, *leaf.shape)``
     """
-    return [
-        placed_like(
-            (rows[:, None] == jnp.arange(start, start + size)[None, :])
-            .astype(dtype_of(leaf))
-            .reshape(rows.shape[0], *np.shape(leaf)),
-            leaf,
-        )
-        for leaf, start, size in zip(leaves, offsets(leaves), sizes(leaves), strict=False)
-    ]
+    with in_full(*map(dtype_of, leaves)):
+        return [
+            placed_like(
+                (rows[:, None] == jnp.arange(start, start + size, dtype=rows.dtype)[None, :])
+                .astype(dtype_of(leaf))
+                .reshape(rows.shape[0], *np.shape(leaf)),
+                leaf,
+            )
+            for leaf, start, size in zip(leaves, offsets(leaves), sizes(leaves), strict=False)
+        ]
 
 
 def filled(value: Any, leaf: Any) -> Any:
     """One seed of ``leaf``, with the same number everywhere."""
-    return placed_like(jnp.full(np.shape(leaf), value, dtype_of(leaf)), leaf)
+    with in_full(dtype_of(leaf)):
+        return placed_like(jnp.full(np.shape(leaf), value, dtype_of(leaf)), leaf)
 
 
 def gathered(array: Any) -> Any:
@@ -91,7 +94,8 @@ def gathered(array: Any) -> Any:
 def joined(parts: Sequence[Any], axis: int) -> Any:
     """Arrays one after the other along an axis, in their common dtype."""
     dtype = common_dtype(parts)
-    return jnp.concatenate([part.astype(dtype) for part in parts], axis)
+    with in_full(dtype):
+        return jnp.concatenate([part.astype(dtype) for part in parts], axis)
 
 
 def cut(array: Any, leaves: Sequence[Any], axis: int) -> list[Any]:
@@ -121,10 +125,11 @@ def directions(key: Any, leaves: Sequence[Any], count: int | None = None) -> lis
     """
     before = () if count is None else (count,)
     keys = jax.random.split(key, len(leaves)) if leaves else ()
-    return [
-        placed_like(jax.random.normal(k, before + np.shape(leaf), dtype_of(leaf)), leaf)
-        for k, leaf in zip(keys, leaves, strict=True)
-    ]
+    with in_full(*map(dtype_of, leaves)):
+        return [
+            placed_like(jax.random.normal(k, before + np.shape(leaf), dtype_of(leaf)), leaf)
+            for k, leaf in zip(keys, leaves, strict=True)
+        ]
 
 
 def placed_like(seeds: Any, leaf: Any) -> Any:

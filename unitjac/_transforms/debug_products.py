@@ -22,7 +22,7 @@ from .tangents import PullBack, seeds
 from .traced import Traced
 
 Trace = Callable[[], Traced]
-Product = Callable[[Any], Any]
+Product = Callable[..., Any]
 
 
 def check_outputs(outputs: list[Any], title: str, trace: Trace) -> None:
@@ -33,15 +33,15 @@ def check_outputs(outputs: list[Any], title: str, trace: Trace) -> None:
 def checked_pull(pull: Product, title: str, trace: Trace) -> Product:
     """``pull``, which raises where what it pulls back is not finite."""
 
-    def checked(cotangent: Any) -> Any:
-        pulled = pull(cotangent)
+    def checked(*cotangents: Any) -> Any:
+        pulled = pull(*cotangents)
 
         def parts(traced: Traced, leaves: list[Any]) -> list[Part]:
             outputs, pulling, _ = _typed.vjp(traced, traced.inputs.leaves, has_aux=True)
             back = PullBack(traced, outputs)(pulling, given(leaves))
             return _parts(back, "what is pulled back to", traced.inputs.labels)
 
-        moved, given = _opened(cotangent, "the cotangent")
+        moved, given = _opened(cotangents[0], "the cotangent")
         check(all_finite(pulled), lambda: search_of(title, trace, parts, moved), title)
         return pulled
 
@@ -51,9 +51,9 @@ def checked_pull(pull: Product, title: str, trace: Trace) -> Product:
 def checked_push(push: Product, title: str, trace: Trace) -> Product:
     """``push``, which raises where what it pushes forward is not finite."""
 
-    def checked(tangent: Any) -> Any:
-        pushed = push(tangent)
-        check(all_finite(pushed), lambda: push_search(title, trace, tangent), title)
+    def checked(*tangents: Any) -> Any:
+        pushed = push(*tangents)
+        check(all_finite(pushed), lambda: push_search(title, trace, tangents[0]), title)
         return pushed
 
     return checked
@@ -74,13 +74,13 @@ def push_search(title: str, trace: Trace, tangent: Any) -> Search:
 def checked_transpose(transpose: Product, title: str, trace: Trace) -> Product:
     """``transpose``, which raises where what it gives is not finite."""
 
-    def checked(cotangent: Any) -> Any:
-        pulled = transpose(cotangent)
+    def checked(*cotangents: Any) -> Any:
+        pulled = transpose(*cotangents)
 
         def derivative(leaves: list[Any]) -> list[Part]:
             return _parts(transpose(given(leaves)), "what is pulled back to", trace().inputs.labels)
 
-        moved, given = _opened(cotangent, "the cotangent")
+        moved, given = _opened(cotangents[0], "the cotangent")
         search = Search(title, moved, lambda leaves: [], derivative, lambda: [])
         check(all_finite(pulled), lambda: search, title)
         return pulled

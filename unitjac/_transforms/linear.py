@@ -13,7 +13,7 @@ import jax
 
 from unitjac import _typed
 from unitjac._engine.dtypes import check_output, has_tangent
-from unitjac._errors import abstract, as_int
+from unitjac._errors import abstract, array_text, as_int
 from unitjac._states.remembered import Memory
 from unitjac._states.state import StateTrace, commit, raise_leak
 
@@ -269,7 +269,7 @@ def linear_transpose(
     Raises
     ------
     TypeError, ValueError
-        As in :func:`vjp`, and where ``fun`` writes a state.
+        As in :func:`vjp`, and where ``fun`` writes a state, or no input is real or complex.
 
     Examples
     --------
@@ -281,6 +281,11 @@ def linear_transpose(
     chosen = _chosen(None, argnums, primals)
     trace = functools.partial(_trace, "linear_transpose", fun, primals, kwargs, chosen, False, True)
     traced = trace()
+    if traced.inputs.magnitudes and not traced.inputs.active:
+        raise TypeError(
+            f"{traced.inputs.labels[0]} is {array_text(traced.inputs.magnitudes[0])}, and "
+            "linear_transpose wants real or complex inputs. Convert it to float."
+        )
     leaves = list(map(abstract, traced.inputs.leaves))
     with StateTrace():
         outputs, _ = jax.eval_shape(traced, leaves)

@@ -21,7 +21,7 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._engine.dtypes import Label, has_tangent, is_complex
-from unitjac._errors import abstract, array_text, dtype_of, is_arraylike, path_text
+from unitjac._errors import abstract, array_text, dtype_of, in_full, is_arraylike, path_text
 from unitjac._foreign import refuse_foreign
 from unitjac._units.quantity import (
     Stripped,
@@ -69,7 +69,8 @@ class PullBack:
         self.pulled = range(len(outputs)) if pulled is None else pulled
         self.name = name_of(traced.fun)
 
-    def __call__(self, pull: Callable[..., Any], cotangent: Any) -> Any:
+    def __call__(self, pull: Callable[..., Any], *cotangents: Any) -> Any:
+        cotangent = _only(cotangents, "a pull takes one cotangent, a tree like the output")
         given = _match(cotangent, self.structure, "the cotangent", "the output")
         for i, magnitude in enumerate(given.magnitudes):
             _check_array(magnitude, functools.partial(self._label, i))
@@ -130,14 +131,21 @@ class PushForward:
         self.inputs = traced.inputs.abstract()
         self.structure = traced.outputs
 
-    def __call__(self, push: Callable[..., Any], tangent: Any) -> Any:
-        given = seeds(self.inputs, tangent)
+    def __call__(self, push: Callable[..., Any], *tangents_in: Any) -> Any:
+        what = "a push takes one tangent, a tree like what is differentiated"
+        given = seeds(self.inputs, _only(tangents_in, what))
         try:
             tangents = push(given)
         except TypeError as error:
             advise(error, "linearize")
             raise
         return pushed(self.structure, tangents)
+
+
+def _only(given: tuple[Any, ...], what: str) -> Any:
+    if len(given) == 1:
+        return given[0]
+    raise TypeError(f"{what}, got {len(given)}. Write them as one tuple where there are several.")
 
 
 def pushed(structure: Stripped, tangents: list[Any]) -> Any:
@@ -254,4 +262,6 @@ def _seed(given: Given, like: Any, label: Label) -> Any:
             f"{label()} must be {array_text(like)}, got {array_text(magnitude)}. "
             "Give it that shape, and a dtype that this one can hold."
         )
-    return rescale(jnp.asarray(magnitude, like.dtype), unit or unit_ratio(None, None))
+    with in_full(like.dtype):
+        seed = jnp.asarray(magnitude, like.dtype)
+    return rescale(seed, unit or unit_ratio(None, None))

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
-from unitjac._errors import array_text, dtype_of, library_folder
+from unitjac._errors import array_text, dtype_of, in_full, library_folder
 from unitjac._foreign import is_foreign
 
 Unit = u.Unit
@@ -231,12 +231,13 @@ def rescale(magnitude: Any, unit: Unit) -> Any:
     if not jnp.issubdtype(dtype, jnp.inexact):
         dtype = jnp.result_type(float)  # a scale would cut whole numbers
     wide = wide_dtype(dtype)
-    result = jnp.asarray(magnitude, wide)
-    for k, factor in enumerate(scale_steps(unit, wide)):
-        if k:  # else the compiler multiplies the factors first, which overflows
-            result = jax.lax.optimization_barrier(result)
-        result = result * jnp.asarray(factor, wide)
-    return result.astype(dtype)
+    with in_full(wide):
+        result = jnp.asarray(magnitude, wide)
+        for k, factor in enumerate(scale_steps(unit, wide)):
+            if k:  # else the compiler multiplies the factors first, which overflows
+                result = jax.lax.optimization_barrier(result)
+            result = result * jnp.asarray(factor, wide)
+        return result.astype(dtype)
 
 
 def scale_steps(unit: Unit, dtype: Any) -> tuple[float, ...]:
