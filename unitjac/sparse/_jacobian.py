@@ -115,8 +115,9 @@ def sparse_jacobian(
     NotImplementedError
         If the pattern cannot be found.
     TypeError, ValueError
-        As in :func:`unitjac.jacobian`; if ``pattern`` does not fit; from calls, if the arguments
-        or the outputs are not those that were planned for, as a table of the two.
+        As in :func:`unitjac.jacobian`; if ``pattern`` does not fit; if a size is a symbol of
+        ``jax.export``; from calls, if the arguments or the outputs are not those that were planned
+        for, as a table of the two.
 
     See Also
     --------
