@@ -143,6 +143,12 @@ INPUTS = (
         args=({"s": "text"},),
     ),
     Bad(
+        "NumPy array of records",
+        # compiled it would be static, if it could be hashed
+        match=r"^argument 0\[0\] (must .*, got|is) a NumPy array of dtype \[\('V', '<f4'\)\]",
+        args=((np.zeros(2, [("V", "f4")]),),),
+    ),
+    Bad(
         "state as a differentiated argument",
         match=r"^argument 1\[0\] is a State, which is no argument to differentiate. Name it",
         options=argnums((0, 1)),
@@ -178,7 +184,7 @@ OUTPUTS = (
     ),
     Bad(
         "NumPy array of objects",
-        match=r"^output of .*fun (is object\[1\], but|must be an array).*eturn it as aux",
+        match=r"^output of .*fun must .*, got a NumPy array of dtype object. Return it as aux",
         output=lambda x: np.asarray([None]),
     ),
     Bad(

@@ -150,6 +150,8 @@ def array_text(leaf: Any) -> str:
             f"a {type(leaf).__name__}, which is no tree to JAX either: register its class with "
             "jax.tree_util.register_pytree_node_class"
         )
+    if _typed.is_a(leaf, np.ndarray) and not is_arraylike(leaf):  # of objects, text, dates
+        return f"a NumPy array of dtype {leaf.dtype}"
     if not is_arraylike(leaf):
         return f"a {type(leaf).__name__}"
     shape = ",".join(str(n) for n in np.shape(leaf))
@@ -183,8 +185,11 @@ def is_arraylike(leaf: Any) -> bool:
         return True
     if is_foreign(leaf):
         return False
-    if isinstance(leaf, np.ndarray | np.generic):
-        return leaf.dtype.kind not in "OSUMm"  # objects, text, dates
+    if _typed.is_a(leaf, np.ndarray | np.generic):
+        dtype = leaf.dtype
+        if dtype.names is not None:  # records; JAX's float0 is made as one
+            return bool(dtype == jax.dtypes.float0)
+        return dtype.kind not in "OSUMm"  # objects, text, dates
     return isinstance(leaf, float | complex | int | jax.ShapeDtypeStruct)
 
 
