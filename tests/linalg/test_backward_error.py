@@ -63,7 +63,9 @@ def test_the_identity_and_noise_of_rounding(rng):
     n = 20
     side = Axis.of([1.0 * u.mV] * n)
     with jax.enable_x64(True):
-        x_of = jax.jit(lambda a, b: side.to_vector(solve(UnitMatrix(a, side, side), side.to_tree(b))))
+        x_of = jax.jit(
+            lambda a, b: side.to_vector(solve(UnitMatrix(a, side, side), side.to_tree(b)))
+        )
         for _ in range(20):
             noise = np.where(rng.random((n, n)) < 0.1, 5e-17 * rng.normal(size=(n, n)), 0.0)
             b = rng.normal(size=n)
