@@ -491,4 +491,5 @@ def test_random_functions(examples, request):
         pytest.skip("five thousand functions take minutes: run them with -m slow")
     seen = run(check, examples)
     assert seen["functions"] >= examples
-    assert all(seen[name] > examples / 50 for name in NAMES), seen
+    # the logarithm, which wants what is positive, occurred in 6 to 58 of 300
+    assert all(seen[name] > examples / 150 for name in NAMES), seen

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _typed
 from ._errors import array_text, dtype_of, is_arraylike, path_text
-from ._foreign import refuse_foreign
+from ._foreign import is_foreign, refuse_foreign
 from ._states.remembered import Memory
 from ._states.state import State, StateTrace
 from ._transforms.arguments import name_of, select
@@ -81,7 +81,7 @@ def _matched(actual: Any, expected: Any) -> Iterator[tuple[Any, Any, Any]]:
     """The path of each leaf, and both leaves; of matrices, blocks written in the same units."""
 
     def is_leaf(leaf: Any) -> bool:
-        return isinstance(leaf, UnitMatrix) or is_quantity(leaf)
+        return isinstance(leaf, UnitMatrix) or is_quantity(leaf) or is_foreign(leaf)
 
     found, structure = _typed.flatten(actual, is_leaf=is_leaf)
     wanted, other = _typed.flatten_with_path(expected, is_leaf=is_leaf)
