@@ -377,6 +377,7 @@ def test_vector_grad_refuses_integers_and_offers_nothing_that_it_has_not(jit):
     assert "allow_int" not in str(caught.value)  # vector_grad has no such parameter
 
 
+@mixes_dtypes
 @eager_and_compiled
 def test_complex_outputs_are_refused_and_complex_inputs_taken_as_in_jax(jit):
     text = r"output of .* is complex64\[3\], but reverse mode wants real outputs\."

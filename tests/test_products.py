@@ -602,7 +602,9 @@ def test_whole_numbers_alone_have_no_transpose():
     text = r"^argument 0 is int32\[2\], and linear_transpose wants real or complex inputs. Convert"
     with pytest.raises(TypeError, match=text):
         linear_transpose(lambda n: 2 * n, jnp.arange(2))
-    beside = linear_transpose(lambda x, n: x * n.sum(), 1.0, jnp.arange(3), argnums=(0, 1))
+    beside = linear_transpose(
+        lambda x, n: x * n.sum().astype("float32"), 1.0, jnp.arange(3), argnums=(0, 1)
+    )
     assert_same(beside(2.0), (jnp.asarray(6.0), float0(3)))
 
 

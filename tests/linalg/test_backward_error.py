@@ -104,7 +104,7 @@ def test_units_that_are_powers_of_two_change_no_bit(x64, rng):
             y = solve(B, rows.tree(right * up * larger))
             expected = magnitudes_of(x) * down * larger
             np.testing.assert_array_equal(magnitudes_of(y), expected, name)
-            expected = inv(A).dense * down[:, None] / up
+            expected = inv(A).dense * down[:, None] / up[None, :]
             np.testing.assert_array_equal(inv(B).dense, expected, name)
 
 

@@ -47,7 +47,7 @@ def test_a_block_without_dimension_shows_the_plain_numbers_that_it_is():
     for array, text in {
         "dense": (gain, "(2,)   1     -5e+05 to 2e+06"),
         "sparse": (BCOO.fromdense(gain), "(2,)   1     2 stored, -5e+05 to 2e+06"),
-        "complex": (gain + 0.0j, "(2,)   1     up to 2e+06 in size"),
+        "complex": (gain.astype("complex64"), "(2,)   1     up to 2e+06 in size"),
     }.values():
         assert repr(UnitMatrix(array, rows, cols)).endswith(text)
     mixed = covariance({"tau": 2.0 * u.ms, "rate": 3.0 * u.Hz})
