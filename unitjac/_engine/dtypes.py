@@ -35,6 +35,11 @@ def is_complex(leaf: Any) -> bool:
     return jnp.issubdtype(dtype_of(leaf), jnp.complexfloating)
 
 
+def is_inexact(value: Any) -> bool:
+    """Whether an array or a number is of a dtype that has a nan."""
+    return jnp.issubdtype(dtype_of(value), jnp.inexact)
+
+
 def check_input(
     leaf: Any,
     label: Label,

@@ -20,7 +20,8 @@ import numpy as np
 from jax.extend import core
 
 from unitjac import _typed
-from unitjac._errors import dtype_of
+
+from .dtypes import is_inexact
 
 Index = tuple[int, ...]
 
@@ -189,11 +190,6 @@ def evaluate(eqn: Any, operands: Sequence[Any]) -> list[Any]:
     functions, params = given if _typed.is_a(given, tuple) else ((), given)
     results = eqn.primitive.bind(*functions, *operands, **params)
     return list(results) if eqn.primitive.multiple_results else [results]
-
-
-def is_inexact(value: Any) -> bool:
-    """Whether an array or a number is of a dtype that has a nan."""
-    return jnp.issubdtype(dtype_of(value), jnp.inexact)
 
 
 def is_finite(value: Any) -> np.ndarray:

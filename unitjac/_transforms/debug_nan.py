@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from unitjac._engine.origin import is_inexact
+from unitjac._engine.dtypes import is_inexact
 from unitjac._errors import has_tracer, is_arraylike, path_text
 from unitjac._states.state import StateTrace, commit
 from unitjac._units.quantity import strip
 
-from .nan_report import Part, Search, raise_found
+from .nan_search import Part, Search
 from .traced import Traced
 from .uncut import cut_out
 
@@ -152,6 +152,8 @@ def check(finite: Any, search: Callable[[], Search], title: str) -> None:
     if not has_tracer(finite):
         if finite:
             return
+        from .nan_report import raise_found  # which is wanted in this case only
+
         with StateTrace():  # what is written in here is dropped
             found = search()
             if not has_tracer([part.magnitude for part in found.inputs]):

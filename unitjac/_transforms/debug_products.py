@@ -12,12 +12,12 @@ from typing import Any
 import jax
 
 from unitjac import _typed
-from unitjac._engine.origin import is_inexact
+from unitjac._engine.dtypes import is_inexact
 from unitjac._errors import path_text
 from unitjac._units.quantity import is_quantity, magnitude_of, strip, unit_of
 
 from .debug_nan import all_finite, check, search_of
-from .nan_report import Part, Search
+from .nan_search import Part, Search
 from .tangents import PullBack, seeds
 from .traced import Traced
 

@@ -6,9 +6,9 @@ touches: when it is looked for, states; how a program is gone through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -28,50 +28,10 @@ from unitjac._errors import abstract, array_text
 from unitjac._units.quantity import Unit, unit_text
 
 from .lines import Line, own_lines
+from .nan_search import Part, Parts, Search
 
 _MOST_NUMBERS = 6  # of an array that is written out
 _MOST_INPUTS = 8
-
-
-class Part(NamedTuple):
-    """One array that goes in or comes out: what messages call it, its magnitude and unit.
-
-    Where its numbers are of many blocks, ``name`` is what messages call the one at an index.
-    """
-
-    label: str
-    magnitude: Any
-    unit: Unit | None
-    name: Callable[[Index], str] | None = None
-
-
-Parts = Callable[[list[Any]], list[Part]]
-"""A pure function of the magnitudes that go in."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """What a search needs: a call that gave a number that is not finite.
-
-    Attributes
-    ----------
-    title : str
-        The transform and its function.
-    inputs : list of Part
-        What goes in.
-    value, derivative : callable
-        From the magnitudes of the inputs to the outputs of the function, and to what the
-        transform makes of it.
-    fixed : callable
-        What goes in beside the inputs: other arguments, and states that the function reads. To be
-        called once it has been traced.
-    """
-
-    title: str
-    inputs: list[Part]
-    value: Parts
-    derivative: Parts
-    fixed: Callable[[], Sequence[Part]]
 
 
 def raise_found(search: Search) -> NoReturn:

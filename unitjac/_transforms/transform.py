@@ -35,7 +35,7 @@ from .arguments import Selection, check_function, name_of, select
 from .compiled import Compiled
 from .debug_nan import Checked, Flagged, all_finite, search_of
 from .inputs import Inputs
-from .nan_report import Part, Search
+from .nan_search import Part, Search
 from .plan import Plan, leaf_of
 from .traced import Traced
 from .uncut import Uncut, in_blocks

@@ -27,7 +27,7 @@ from unitjac._transforms.advice import advise
 from unitjac._transforms.arguments import name_of
 from unitjac._transforms.debug_nan import Flagged, all_finite
 from unitjac._transforms.inputs import Inputs
-from unitjac._transforms.nan_report import Part, Search
+from unitjac._transforms.nan_search import Part, Search
 from unitjac._transforms.plan import Block
 from unitjac._transforms.traced import Traced
 from unitjac._transforms.transform import GradientTransform
