@@ -161,24 +161,27 @@ def _as_it_is(answer: _Answer) -> _Answer:
 def _rescued(equations: _Equations, answer: _Answer, roughly: Solver) -> _Answer:
     """The best of some answers, each by a factorization in the scales of the one before."""
 
-    def goes_on(state: tuple[Any, _Answer, _Answer]) -> Any:
-        attempt, _, (_, error) = state
+    def goes_on(state: tuple[Any, _Answer, _Answer, Any]) -> Any:
+        attempt, _, (_, error), _ = state
         wrong = jnp.any(error > 2 * equations.tolerance)
         # twice without any number: the matrix is singular
         hopeful = (attempt < 2) | jnp.any(jnp.isfinite(error))
         return anywhere((attempt < _MOST_FACTORIZATIONS) & wrong & hopeful)
 
-    def step(state: tuple[Any, _Answer, _Answer]) -> tuple[Any, _Answer, _Answer]:
-        attempt, last, best = state
+    def step(state: tuple[Any, _Answer, _Answer, Any]) -> tuple[Any, _Answer, _Answer, Any]:
+        attempt, last, best, matrix = state
         # of several right sides the one whose answer is worst tells the scales; nothing is told by
         # the first factorization, which was wrong, nor by what is no number
         column = jnp.argmax(best.error)
         blind = (attempt == 0) | jnp.isinf(last.error[column])
-        found = equations.anew(jnp.where(blind, 1, jnp.abs(last.x[:, column])))
-        return attempt + 1, found, _better(best, found)
+        typical = jnp.where(blind, 1, jnp.abs(last.x[:, column]))
+        found = equations._replace(matrix=matrix).anew(typical)
+        return attempt + 1, found, _better(best, found), matrix
 
     refined = equations.refined(answer, roughly)
-    return _typed.while_loop(goes_on, step, (jnp.asarray(0), refined, refined))[2]
+    # the matrix goes round: what a loop does not change, XLA computes before it, and here always
+    state = jnp.asarray(0), refined, refined, equations.matrix
+    return _typed.while_loop(goes_on, step, state)[2]
 
 
 def _better(old: _Answer, new: _Answer) -> _Answer:
