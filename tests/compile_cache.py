@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 from pathlib import Path
+from typing import Any
 
 MOST_BYTES = 2_000_000_000
 
@@ -29,17 +30,20 @@ def default_folder() -> str:
     return str(Path(home) / "unitjac" / "tests" / processor())
 
 
-def variables() -> dict[str, str]:
-    """JAX's own variables, to be set before it is imported; what a test starts inherits them."""
+def settings() -> dict[str, Any]:
+    """What JAX is told. It is not in the environment: a program that a test starts has no cache.
+
+    JAX 0.10.0 writes to stderr of the processor where it loads a program, and tests read that.
+    """
     folder = os.environ.get("UNITJAC_TEST_CACHE", default_folder())
-    if not folder:
+    if not folder or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return {}
     if "PYTEST_XDIST_WORKER" not in os.environ:
         forget_too_many(Path(folder))
     return {
-        "JAX_COMPILATION_CACHE_DIR": folder,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "jax_compilation_cache_dir": folder,
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
     }
 
 

@@ -4,8 +4,6 @@ import os
 import secrets
 from collections.abc import Iterator
 
-import compile_cache
-
 # Before JAX is imported: the tests compare digits, and the CPU is what every machine has.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Four of it, for what is spread over devices; programs that run once are compiled in a hurry.
@@ -13,12 +11,14 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
 )
 
-os.environ.update(compile_cache.variables() | os.environ)
-
+import compile_cache
 import hypothesis
 import jax
 import numpy as np
 import pytest
+
+for name, value in compile_cache.settings().items():
+    jax.config.update(name, value)
 
 # Flags that projects set: UNITJAC_FLAGS=rank, dtype or both, with a comma between.
 FLAGS = {
