@@ -162,7 +162,7 @@ class StateTrace:
     """
 
     def __init__(self, seeds: Mapping[State, Any] | None = None, is_inside: bool = False):
-        self.seeds = dict(seeds or {})
+        self.seeds: dict[State, Any] = dict(seeds or {})
         self.is_inside = is_inside
         self.reads: dict[State, None] = {}
         self.writes: dict[State, Any] = {}

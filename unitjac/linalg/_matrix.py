@@ -374,10 +374,17 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
     def __rmatmul__(self, other: Any) -> Any:
         raise TypeError("a tree stands on the right of a matrix, A @ x. For x A write A.T @ x.")
 
-    def _not_defined(self, other: Any) -> Any:
+    def __floordiv__(self, other: Any) -> Any:
         return NotImplemented
 
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _not_defined
+    def __rfloordiv__(self, other: Any) -> Any:
+        return NotImplemented
+
+    def __mod__(self, other: Any) -> Any:
+        return NotImplemented
+
+    def __rmod__(self, other: Any) -> Any:
+        return NotImplemented
 
     def __abs__(self) -> UnitMatrix:
         """The absolute value of each entry. A BCOO is made dense."""

@@ -83,7 +83,7 @@ class SparseTransform(GradientTransform):
     """
 
     usage = "(fun, x)(x)"
-    offers = ("holomorphic",)
+    offers: tuple[str, ...] = ("holomorphic",)
     dense_name: str  # the transform that knows no pattern
     blueprint: Blueprint | None = None  # none until it is planned
     compression: Compression
