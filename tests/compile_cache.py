@@ -33,7 +33,7 @@ def default_folder() -> str:
 def settings() -> dict[str, Any]:
     """What JAX is told. It is not in the environment: a program that a test starts has no cache.
 
-    JAX 0.10.0 writes to stderr of the processor where it loads a program, and tests read that.
+    JAX 0.10.0 writes of the processor to stderr where it loads a program, and tests read that.
     """
     folder = os.environ.get("UNITJAC_TEST_CACHE", default_folder())
     if not folder or "JAX_COMPILATION_CACHE_DIR" in os.environ:

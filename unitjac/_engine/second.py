@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .dense import WHOLE, Pure, Stacks, choose_mode, jacobian
-from .seeds import cut, cut_rows, is_symbolic, offsets, sizes
+from .seeds import MANY, cut, cut_rows, is_symbolic, offsets, sizes
 from .sweep import Sweep
 
 Nesting = Literal["auto", "fwd-over-rev", "rev-over-rev", "fwd-over-fwd", "rev-over-fwd"]
@@ -23,10 +23,6 @@ NESTINGS: tuple[Nesting, ...] = (
     "fwd-over-fwd",
     "rev-over-fwd",
 )
-
-
-MANY = 256
-"""From so many second blocks on, the first ones are joined."""
 
 
 class Hessian(NamedTuple):

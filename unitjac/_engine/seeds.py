@@ -20,6 +20,9 @@ from jax.sharding import NamedSharding, PartitionSpec, get_abstract_mesh
 from unitjac import _typed
 from unitjac._errors import common_dtype, dtype_of, in_full, sharding_of
 
+MANY = 256
+"""From so many blocks on, a program that cuts them all keeps the compiler too long."""
+
 
 def sizes(leaves: Sequence[Any]) -> list[int]:
     """How many numbers each leaf holds."""

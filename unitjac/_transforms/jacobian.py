@@ -14,7 +14,7 @@ from unitjac._engine.dense import Modes, Stacks
 from unitjac._engine.dense import jacobian as engine_jacobian
 from unitjac._engine.dtypes import Mode, is_complex
 from unitjac._engine.estimate import estimate
-from unitjac._engine.seeds import cut_rows, is_symbolic, sizes
+from unitjac._engine.seeds import MANY, cut_rows, is_symbolic, sizes
 from unitjac._engine.sweep import ChunkSize, Sweep
 from unitjac._units.quantity import Unit, unit_ratio
 
@@ -24,7 +24,7 @@ from .inputs import Group, Inputs
 from .plan import Block
 from .traced import Traced
 from .transform import Columns, GradientTransform
-from .uncut import MANY, Uncut, uncut
+from .uncut import Uncut, uncut
 
 _COMMON = (
     "grad_states",

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 from unitjac._units.quantity import Unit
 
-Index = tuple[int, ...]
-
 
 class Part(NamedTuple):
     """One array that goes in or comes out: what messages call it, its magnitude and unit.
@@ -23,7 +21,7 @@ class Part(NamedTuple):
     label: str
     magnitude: Any
     unit: Unit | None
-    name: Callable[[Index], str] | None = None
+    name: Callable[[tuple[int, ...]], str] | None = None
 
 
 Parts = Callable[[list[Any]], list[Part]]

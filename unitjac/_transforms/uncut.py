@@ -28,9 +28,6 @@ from unitjac._units.quantity import (
     wide_dtype,
 )
 
-MANY = 256
-"""From so many blocks on, they are cut outside of the compiled program."""
-
 Shape = tuple[int, ...]
 
 

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
-from unitjac._errors import array_text, dtype_of, in_full, library_folder
+from unitjac._errors import dtype_of, in_full, library_folder
 from unitjac._foreign import is_foreign
 
 Unit = u.Unit
@@ -279,13 +279,6 @@ def per_millisecond(text: str) -> str:
     below = ["ms", *parts[1].strip("()").split(" * ")] if len(parts) == 2 else ["ms"]
     under = below[0] if len(below) == 1 else f"({' * '.join(below)})"
     return f"{' * '.join(above) or '1'} / {under}"
-
-
-def leaf_text(leaf: Any) -> str:
-    """A leaf in a message: dtype, shape and unit."""
-    if is_quantity(leaf):
-        return f"{array_text(leaf.mantissa)} in {unit_text(leaf.unit)}"
-    return array_text(leaf)
 
 
 def float0_block(shape: tuple[int, ...]) -> np.ndarray:
