@@ -8,31 +8,36 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["aligned", "number_text", "value_text"]
+__all__ = ["aligned", "full_text", "number_text", "value_text"]
 
 _SIGNIFICANT = 4
 # Between these a number is written without an exponent.
 _SMALL, _LARGE = 1e-4, 1e6
 
 
-def number_text(number: float) -> str:
-    """A number with four significant digits, trailing zeros included.
+def number_text(number: complex, digits: int = _SIGNIFICANT) -> str:
+    """A number with so many significant digits, trailing zeros included.
 
     Examples
     --------
     >>> [number_text(x) for x in (3.0, -0.00795689, 12345.6, 2.5e-9, 0.0)]
     ['3.000', '-0.007957', '12346', '2.500e-09', '0']
     """
+    if isinstance(number, complex):
+        imaginary = number_text(number.imag, digits)
+        sign = "" if imaginary.startswith("-") else "+"
+        return f"{number_text(number.real, digits)}{sign}{imaginary}j"
     if number == 0 or not math.isfinite(number):
         return f"{number:g}".removeprefix("-0") or "0"
     if not _SMALL <= abs(number) < _LARGE:
-        return f"{number:.{_SIGNIFICANT - 1}e}"
-    decimals = _SIGNIFICANT - 1 - math.floor(math.log10(abs(number)))
+        return f"{number:.{digits - 1}e}"
+    decimals = digits - 1 - math.floor(math.log10(abs(number)))
     return f"{number:.{max(decimals, 0)}f}"
 
 
-def value_text(number: float) -> str:
+def value_text(number: complex) -> str:
     """A value that somebody chose: whole up to six digits, else with four, without idle zeros.
 
     Examples
@@ -40,11 +45,25 @@ def value_text(number: float) -> str:
     >>> [value_text(x) for x in (120.0, -54.387, 0.052932485, 96485.33212)]
     ['120', '-54.387', '0.05293', '96485']
     """
+    if isinstance(number, complex):
+        return number_text(number)
     whole = f"{number:.6g}"
     if float(whole) == number or not math.isfinite(number):
         return whole
     text = number_text(number)
     return text if "e" in text or "." not in text else text.rstrip("0").rstrip(".")
+
+
+def full_text(number: Any) -> str:
+    """A number with all of its digits: the shortest text that its dtype reads back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> full_text(np.float32(0.1)), full_text(0.1 + 0.2)
+    ('0.1', '0.30000000000000004')
+    """
+    return str(number).strip("()")
 
 
 def aligned(numbers: Iterable[str]) -> list[str]:
