@@ -39,7 +39,7 @@ FLOORS = {
 }
 DOOR = "unitjac"
 
-PROGRAM = {"click", "rich", "jinja2"}  # floor 6 only, so that `import unitjac` stays light
+PROGRAM = {"click", "rich", "jinja2", "platformdirs"}  # floor 6 only, so that `import unitjac` stays light
 OPTIONAL = {
     "astropy",
     "brainstate",

@@ -40,7 +40,11 @@ def keep_programs() -> None:
     import jax
 
     folder = _folder()
-    if folder is None or jax.config.jax_compilation_cache_dir or not _is_ready(folder):
+    if (
+        folder is None
+        or getattr(jax.config, "jax_compilation_cache_dir", None)
+        or not _is_ready(folder)
+    ):
         return
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
     jax.config.update("jax_compilation_cache_dir", str(folder))
