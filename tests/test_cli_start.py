@@ -1,4 +1,4 @@
-"""How the program starts and ends: what it imports, what it keeps, what it says when it cannot go on."""
+"""How the program starts and ends: what it imports, what it keeps, what it says at its end."""
 
 import json
 import os
