@@ -35,8 +35,12 @@ def processor() -> str:
 def keep_programs() -> None:
     """Tell JAX where to keep programs, unless it already knows or there is no such place.
 
+    To be called before JAX is imported, which then reads what is to be logged.
+
     That a program cannot be read or written is no failure: JAX compiles it then.
     """
+    # JAX 0.10.0 logs as errors which features of the processor it does not know by name
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax
 
     folder = _folder()

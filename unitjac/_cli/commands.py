@@ -132,6 +132,10 @@ def sensitivity(
     MODEL is the name of a built-in model, or path/to/model.py:function for a function of yours
     that takes a dict of quantities (or keyword arguments) and returns quantities.
     """
+    if cache:
+        from unitjac._cli.cache import keep_programs
+
+        keep_programs()
     # Code of the user's may draw quantities, or not compile; a built-in model is known to be fine.
     built_in = ":" not in model
     with _without_matplotlib() if built_in else contextlib.nullcontext():
@@ -140,10 +144,6 @@ def sensitivity(
         from unitjac._cli.failures import explained
         from unitjac._cli.job import prepare
         from unitjac.sensitivity import sensitivity_table
-    if cache:
-        from unitjac._cli.cache import keep_programs
-
-        keep_programs()
     with explained(model, traceback):
         with jax.enable_x64(x64), contextlib.redirect_stdout(sys.stderr):
             # What a model prints must not end up in the middle of a JSON document.
