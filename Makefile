@@ -6,6 +6,10 @@ ARGS   ?= --numprocesses auto --maxprocesses 8
 VENV   := .venv
 FLAGGED := $(addprefix tests/,linalg sparse $(addprefix test_,$(addsuffix .py,chunks mesh many_blocks numbers products hessian gradients)))
 BIN    := $(VENV)/bin
+# The stamp of an environment has the version of its Python in its name. Where another Python is
+# asked for, there is no such stamp, and it is made anew; where none is, what is there will do.
+VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+MADE   := $(or $(if $(filter file,$(origin PYTHON)),$(firstword $(wildcard $(VENV)/.made*))),$(VENV)/.made-$(VERSION))
 
 # The demo is a table of a few numbers, the tests compare to the last digit: both belong on the CPU.
 JAX_PLATFORMS ?= cpu
@@ -61,17 +65,17 @@ clean: ## Remove .venv, caches and build results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: an environment is made once, and installed into again only when pyproject.toml changed.
-$(VENV)/.made:
+$(MADE):
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("unitjac needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.13 ...")'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.has-package: pyproject.toml | $(VENV)/.made
+$(VENV)/.has-package: pyproject.toml $(MADE)
 	@echo "Installing into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.has-%: pyproject.toml | $(VENV)/.made
+$(VENV)/.has-%: pyproject.toml $(MADE)
 	@echo "Installing into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@

@@ -5,24 +5,14 @@ and apart for each kind of processor: a program for one need not run on the othe
 `UNITJAC_TEST_CACHE=` (empty) does without.
 """
 
-import hashlib
 import os
-import platform
 import shutil
 from pathlib import Path
 from typing import Any
 
+from unitjac._cli.cache import VARIABLE, processor
+
 MOST_BYTES = 2_000_000_000
-
-
-def processor() -> str:
-    """A short name for what this processor can do."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        features = next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        features = platform.processor() + platform.machine()
-    return hashlib.sha256(features.encode()).hexdigest()[:12]
 
 
 def default_folder() -> str:
@@ -35,6 +25,7 @@ def settings() -> dict[str, Any]:
 
     JAX 0.10.0 writes of the processor to stderr where it loads a program, and tests read that.
     """
+    os.environ.setdefault(VARIABLE, "0")
     folder = os.environ.get("UNITJAC_TEST_CACHE", default_folder())
     if not folder or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return {}

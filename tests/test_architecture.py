@@ -39,7 +39,8 @@ FLOORS = {
 }
 DOOR = "unitjac"
 
-PROGRAM = {"click", "rich", "jinja2"}  # floor 6 only, so that `import unitjac` stays light
+# floor 6 only, so that `import unitjac` stays light
+PROGRAM = {"click", "rich", "jinja2", "platformdirs"}
 OPTIONAL = {
     "astropy",
     "brainstate",

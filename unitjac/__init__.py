@@ -7,17 +7,6 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ._errors import UnitsDroppedWarning
-from ._states.state import State
-from ._transforms.check_units import check_units
-from ._transforms.forward_gradient import fwd_grad
-from ._transforms.gradient import grad, value_and_grad, vector_grad
-from ._transforms.hessian import hessian
-from ._transforms.jacobian import jacfwd, jacobian, jacrev
-from ._transforms.linear import jvp, linear_transpose, linearize, vjp
-from ._transforms.plan import Plan
-from ._transforms.transform import GradientTransform
-
 if TYPE_CHECKING:
     from . import interop as interop
     from . import linalg as linalg
@@ -27,6 +16,16 @@ if TYPE_CHECKING:
     from . import sensitivity as sensitivity
     from . import sparse as sparse
     from . import testing as testing
+    from ._errors import UnitsDroppedWarning
+    from ._states.state import State
+    from ._transforms.check_units import check_units
+    from ._transforms.forward_gradient import fwd_grad
+    from ._transforms.gradient import grad, value_and_grad, vector_grad
+    from ._transforms.hessian import hessian
+    from ._transforms.jacobian import jacfwd, jacobian, jacrev
+    from ._transforms.linear import jvp, linear_transpose, linearize, vjp
+    from ._transforms.plan import Plan
+    from ._transforms.transform import GradientTransform
     from .sparse import sparse_hessian, sparse_jacobian
 
 __version__ = "0.1.0"
@@ -55,7 +54,22 @@ __all__ = [
 ]
 
 
-# What takes its time to import comes when it is asked for: packages, and functions of packages.
+# JAX takes a second to import, so that everything comes when it is asked for: the program says its
+# version and its help without. Which module has which name:
+_PLACES = {
+    "_errors": ("UnitsDroppedWarning",),
+    "_states.state": ("State",),
+    "_transforms.check_units": ("check_units",),
+    "_transforms.forward_gradient": ("fwd_grad",),
+    "_transforms.gradient": ("grad", "value_and_grad", "vector_grad"),
+    "_transforms.hessian": ("hessian",),
+    "_transforms.jacobian": ("jacfwd", "jacobian", "jacrev"),
+    "_transforms.linear": ("jvp", "linear_transpose", "linearize", "vjp"),
+    "_transforms.plan": ("Plan",),
+    "_transforms.transform": ("GradientTransform",),
+    "sparse": ("sparse_hessian", "sparse_jacobian"),
+}
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 _PACKAGES = (
     "interop",
     "linalg",
@@ -66,14 +80,15 @@ _PACKAGES = (
     "sparse",
     "testing",
 )
-_IN_PACKAGES = {"sparse_hessian": "sparse", "sparse_jacobian": "sparse"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return importlib.import_module(f".{name}", __name__)
-    if name in _IN_PACKAGES:
-        return getattr(importlib.import_module(f".{_IN_PACKAGES[name]}", __name__), name)
+    if name in _PLACE_OF:
+        found = getattr(importlib.import_module(f".{_PLACE_OF[name]}", __name__), name)
+        globals()[name] = found  # and from now on Python finds it by itself
+        return found
     # with these two Python adds which name it may have been
     raise AttributeError(
         f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__]

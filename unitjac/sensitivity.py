@@ -121,7 +121,9 @@ class SensitivityTable:
         return replace(self, rows=tuple(r for o in self.outputs for r in self.of(o)[:count]))
 
 
-def sensitivity_table(function: Callable[[Any], Any], inputs: Any) -> SensitivityTable:
+def sensitivity_table(
+    function: Callable[[Any], Any], inputs: Any, *, jit: bool = False
+) -> SensitivityTable:
     """Sensitivity of every output of a function to every input, at one point.
 
     Entries of arrays are rows of their own, labelled with their index: ``w[0]``, ``w[1,2]``.
@@ -133,6 +135,8 @@ def sensitivity_table(function: Callable[[Any], Any], inputs: Any) -> Sensitivit
         From one argument to quantities or arrays: a value, or a dict or other tree of them.
     inputs : dict
         The argument: quantities, floating-point numbers and arrays of any shapes, or a tree.
+    jit : bool
+        Compile the derivative as one program, which the function must allow.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def sensitivity_table(function: Callable[[Any], Any], inputs: Any) -> Sensitivit
         paths[:] = [path for path, _ in _leaves(outputs)]
         return outputs
 
-    derivative = jacobian(in_order, unit_aware=True, return_value=True)
+    derivative = jacobian(in_order, unit_aware=True, return_value=True, jit=jit)
     # its messages advise no parameter that a table does not have
     derivative.offers, derivative.lacks = (), ("argnums", "has_aux")
     jac, value = derivative(inputs)

@@ -1,42 +1,72 @@
 """The commands and their options.
 
 Owns: what can be typed. Never touches: how it is computed or laid out.
+
+What takes its time to import, JAX above all, is imported in the command that needs it: help and the
+version come at once.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
+from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import jax
 
 from unitjac import __version__
-from unitjac._cli.failures import BadInput, explained
-from unitjac._cli.job import prepare
-from unitjac._cli.json import as_json
-from unitjac._cli.page import as_page
-from unitjac._cli.terminal import console, print_models, print_table
-from unitjac.models import BUILT_IN
-from unitjac.sensitivity import SensitivityTable, sensitivity_table
+from unitjac._cli.program import Program
+
+if TYPE_CHECKING:
+    from unitjac._cli.job import Job
+    from unitjac.sensitivity import SensitivityTable
 
 __all__ = ["main"]
 
+_EXAMPLES = """\b
+Examples:
+  unitjac sensitivity hodgkin-huxley
+  unitjac sensitivity hodgkin-huxley --set V="-50 mV"
+  unitjac sensitivity model.py:f --params params.toml
+"""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=Program,
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="unitjac")
 def main() -> None:
     """Sensitivities of models, with the unit on each number."""
 
 
-@main.command()
-def models() -> None:
+@main.command(short_help="List the built-in models.")
+@click.option(
+    "--json", "to_json", is_flag=True, help="Print JSON: name, summary and point of each."
+)
+def models(to_json: bool) -> None:
     """List the built-in models."""
-    print_models(console(), list(BUILT_IN.values()))
+    with _without_matplotlib():
+        from unitjac._cli.terminal import console, print_models
+        from unitjac.models import BUILT_IN
+    if to_json:
+        listed = [
+            {"name": m.name, "summary": m.summary, "point": m.point} for m in BUILT_IN.values()
+        ]
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+    else:
+        print_models(console(), list(BUILT_IN.values()))
 
 
-@main.command()
+@main.command(
+    short_help="Print how each output of MODEL depends on each of its parameters.",
+    epilog=_EXAMPLES,
+)
 @click.argument("model")
 @click.option(
     "--params",
@@ -51,10 +81,23 @@ def models() -> None:
     metavar="NAME=VALUE",
     help='Set one parameter, as in --set V="-50 mV". Can be repeated.',
 )
-@click.option("--output", "outputs", multiple=True, metavar="NAME", help="Show this output only.")
-@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Show N rows an output.")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="NAME",
+    help="Show this output only. Can be repeated.",
+)
+@click.option(
+    "--top", type=click.IntRange(min=1), metavar="N", help="Show the first N rows of each output."
+)
 @click.option("--zeros", is_flag=True, help="Show a row also for parameters without effect.")
-@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a page of HTML to FILE, in place of the table.",
+)
 @click.option("--json", "to_json", is_flag=True, help="Print JSON, all numbers in full.")
 @click.option(
     "--x64/--no-x64",
@@ -62,6 +105,13 @@ def models() -> None:
     show_default=True,
     help="Compute in double precision: for one table it costs nothing, and differences of "
     "near-equal numbers keep their digits.",
+)
+@click.option(
+    "--cache/--no-cache",
+    default=True,
+    show_default=True,
+    help="Keep what JAX compiles for the next run, in your cache folder or in the one that the "
+    "environment variable UNITJAC_CACHE names; empty or 0 does without.",
 )
 @click.option("--traceback", is_flag=True, help="On failure, print Python's traceback too.")
 def sensitivity(
@@ -74,6 +124,7 @@ def sensitivity(
     html: Path | None,
     to_json: bool,
     x64: bool,
+    cache: bool,
     traceback: bool,
 ) -> None:
     """Print how each output of MODEL depends on each of its parameters.
@@ -81,21 +132,63 @@ def sensitivity(
     MODEL is the name of a built-in model, or path/to/model.py:function for a function of yours
     that takes a dict of quantities (or keyword arguments) and returns quantities.
     """
+    if cache:
+        from unitjac._cli.cache import keep_programs
+
+        keep_programs()
+    # Code of the user's may draw quantities, or not compile; a built-in model is known to be fine.
+    built_in = ":" not in model
+    with _without_matplotlib() if built_in else contextlib.nullcontext():
+        import jax
+
+        from unitjac._cli.failures import explained
+        from unitjac._cli.job import prepare
+        from unitjac.sensitivity import sensitivity_table
     with explained(model, traceback):
         with jax.enable_x64(x64), contextlib.redirect_stdout(sys.stderr):
             # What a model prints must not end up in the middle of a JSON document.
             job = prepare(model, params, settings)
-            table = _chosen(sensitivity_table(job.function, job.inputs), outputs)
-        if html is not None:
-            _save(html, as_page(job, table, zeros=zeros, top=top))
-        if to_json:
-            shown = table if top is None else table.top(top)
-            click.echo(as_json(job, shown, "float64" if x64 else "float32"))
-        elif html is None:
-            print_table(console(), job, table, zeros=zeros, top=top)
+            table = sensitivity_table(job.function, job.inputs, jit=built_in)
+            table = _chosen(table, outputs)
+        page = None if html is None else _page(job, table, zeros, top)
+    if html is not None and page is not None:
+        _save(html, page)
+    if to_json:
+        from unitjac._cli.json import as_json
+
+        shown = table if top is None else table.top(top)
+        click.echo(as_json(job, shown, "float64" if x64 else "float32"))
+    elif html is None:
+        from unitjac._cli.terminal import console, print_table
+
+        print_table(console(), job, table, zeros=zeros, top=top)
+
+
+@contextlib.contextmanager
+def _without_matplotlib() -> Generator[None]:
+    """Import brainunit in here without matplotlib, which it teaches its units where there is one.
+
+    That takes half of the time of all that is imported after JAX.
+    """
+    if "brainunit" in sys.modules or "matplotlib" in sys.modules or not find_spec("matplotlib"):
+        yield
+        return
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Python's sign for "not there"
+    try:
+        yield
+    finally:
+        del sys.modules["matplotlib"]
+
+
+def _page(job: Job, table: SensitivityTable, zeros: bool, top: int | None) -> str:
+    from unitjac._cli.page import as_page
+
+    return as_page(job, table, zeros=zeros, top=top)
 
 
 def _chosen(table: SensitivityTable, outputs: tuple[str, ...]) -> SensitivityTable:
+    from unitjac._cli.failures import BadInput
+
     try:
         return table.select(outputs) if outputs else table
     except KeyError as error:
@@ -103,6 +196,8 @@ def _chosen(table: SensitivityTable, outputs: tuple[str, ...]) -> SensitivityTab
 
 
 def _save(path: Path, text: str) -> None:
+    from unitjac._cli.failures import BadInput
+
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
