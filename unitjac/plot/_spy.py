@@ -125,8 +125,10 @@ def _dots(on: Canvas, pattern: Pattern) -> None:
     most = int(counts.max(initial=0))
     colors = counting(most)
     high, wide = counts.shape[0] * steps[0], counts.shape[1] * steps[1]
+    dots = colors.to_rgba(np.maximum(counts, 1))
+    dots[counts == 0, 3] = 0.0
     on.axes.imshow(
-        colors.to_rgba(np.ma.masked_equal(counts, 0)),
+        dots,
         extent=(-0.5, wide - 0.5, high - 0.5, -0.5),
         aspect=on.axes.get_aspect(),
         interpolation="nearest",

@@ -209,12 +209,11 @@ def diverging(on: Canvas, limit: float, linear: float | None) -> Any:
 
 
 def counting(most: int) -> Any:
-    """What gives counts from 1 their colours, on a logarithmic scale; none to a count of 0."""
+    """What gives counts from 1 their colours, on a logarithmic scale."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
     colors = LinearSegmentedColormap.from_list("", [BLUE, "#a3608f", ORANGE])
-    colors.set_bad(alpha=0.0)
     return ScalarMappable(LogNorm(1, max(most, 2)), colors)
 
 
