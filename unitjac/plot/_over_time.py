@@ -1,0 +1,269 @@
+"""Blocks against time.
+
+Owns: that picture. Never touches: derivatives, the style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unitjac._errors import array_text
+from unitjac._units.quantity import Unit, is_quantity, same_dimension, strip, unit_ratio
+from unitjac.linalg import Axis
+
+from ._labels import unit_label, with_unit
+from ._style import DASHES, LINE_COLORS, NORMAL, SMALL, Canvas, Columns, canvas
+
+if TYPE_CHECKING:
+    from ._style import Axes
+
+Name = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Line:
+    output: str
+    parameter: str
+    values: np.ndarray
+    unit: Unit | None
+
+
+def over_time(
+    t: Any,
+    blocks: Any,
+    *,
+    outputs: str | Iterable[str] | None = None,
+    relative: tuple[Any, Any] | None = None,
+    ax: Axes | None = None,
+    columns: Columns = 1,
+    width: Any = None,
+    background: Any = None,
+) -> Axes:
+    """Draw blocks against time: a line for each entry of a parameter, named at its right end.
+
+    Parameters
+    ----------
+    t : Quantity or array of shape (n,)
+        Time.
+    blocks : dict
+        ``blocks[output][parameter]``, derivatives of shape ``(n, ...)``, in output unit over
+        parameter unit.
+    outputs : str or iterable of str, optional
+        Which outputs are drawn; by default all.
+    relative : tuple, optional
+        The pair ``(parameters, outputs)``: parameters of shape ``(...)``, outputs of shape ``(n,)``,
+        as dicts with the keys of the blocks. Then ``p / y * dy/dp`` is drawn, in per cent for one
+        per cent. A line is interrupted where the output goes through zero.
+    ax : matplotlib.axes.Axes, optional
+        Where it is drawn; by default in a new figure.
+    columns : {1, 2}
+        Width of a new figure in columns of a paper: 85 mm or 175 mm.
+    width : Quantity or float, optional
+        Width of a new figure; a plain number is in millimetres.
+    background : color, optional
+        What is behind the picture. By default that of `ax`. A new figure is transparent, with ink
+        that is readable on white and on dark alike, unless a style sheet is in use.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, for whoever wants to add to them.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    KeyError
+        If there is no such output, or `relative` lacks a value.
+    ValueError
+        If blocks are in units of different dimensions, or do not have one row for each time.
+
+    Examples
+    --------
+    >>> import brainunit as u, jax.numpy as jnp
+    >>> from unitjac.plot import over_time
+    >>> t = jnp.linspace(0.0, 5.0, 6) * u.ms
+    >>> ax = over_time(t, {"V": {"E": jnp.exp(-t / u.ms), "V_0": 1 - jnp.exp(-t / u.ms)}})
+    >>> ax.get_xlabel(), [text.get_text() for text in ax.texts]
+    ('time (ms)', ['E', 'V_0'])
+    """
+    times, time_unit = _split(t)
+    if times.ndim != 1:
+        raise ValueError(
+            f"t must be one array of times, of shape (n,), got {array_text(times)}. Write t[:, 0], "
+            "or jax.numpy.ravel(t)."
+        )
+    lines = _in_one_unit(list(_lines(blocks, _wanted(blocks, outputs), len(times), relative)))
+    on = canvas(ax, columns, width, background)
+    height = max(0.6 * on.width, len(lines) * 9.0 + 40)
+    on.set_height(height)
+    for k, line in enumerate(lines):
+        color, dash = LINE_COLORS[k % 4], DASHES[k // 4 % 4]
+        on.axes.plot(times, line.values, color=color, linestyle=dash, linewidth=1.1)
+    on.axes.margins(x=0)
+    on.axes.axhline(0.0, color=on.ink, linewidth=0.4, zorder=0)
+    on.axes.locator_params(nbins=6)
+    on.x_label(with_unit("time", time_unit))
+    on.y_label(_meaning(lines, relative is not None))
+    _name_ends(on, lines)
+    return on.axes
+
+
+def _split(leaf: Any) -> tuple[np.ndarray, Unit | None]:
+    if is_quantity(leaf):
+        return np.asarray(leaf.mantissa), leaf.unit
+    return np.asarray(leaf), None
+
+
+def _wanted(blocks: Any, outputs: str | Iterable[str] | None) -> list[str]:
+    there = [str(name) for name in blocks]
+    if outputs is None:
+        return there
+    wanted = [outputs] if isinstance(outputs, str) else list(outputs)
+    for name in wanted:
+        if name not in there:
+            raise KeyError(f"no blocks of {name!r}: there are those of {', '.join(there)}.")
+    return wanted
+
+
+def _lines(
+    blocks: Any, outputs: list[str], count: int, relative: tuple[Any, Any] | None
+) -> Iterator[_Line]:
+    by_name = {str(name): tree for name, tree in blocks.items()}
+    for output in outputs:
+        stripped = strip(by_name[output])
+        names = Axis.of(by_name[output]).labels
+        for name, block, unit in zip(names, stripped.magnitudes, stripped.units, strict=True):
+            values = np.asarray(block, float)
+            if values.ndim == 0 or len(values) != count:
+                raise ValueError(
+                    f"the block of {output!r} by {name!r} must have one row for each of the {count} "
+                    f"times, got shape {values.shape}. Time is the first axis."
+                )
+            if relative is not None:
+                values, unit = _relative(values, unit, output, name, relative), None
+            for index in np.ndindex(values.shape[1:]):
+                tail = f"[{', '.join(map(str, index))}]" if index else ""
+                yield _Line(output, name + tail, values[:, *index], unit)
+
+
+def _relative(
+    block: np.ndarray, unit: Unit | None, output: str, name: str, relative: tuple[Any, Any]
+) -> np.ndarray:
+    """``p / y * dy/dp``, nan where y goes through zero."""
+    p, p_unit = _split(_value(relative[0], name, "parameter"))
+    y, y_unit = _split(_value(relative[1], output, "output"))
+    scale = unit_ratio(unit_ratio(y_unit, p_unit), unit).magnitude
+    y = y.astype(float).reshape(-1, *[1] * (block.ndim - 1))
+    with np.errstate(all="ignore"):
+        found = p / y * block / scale
+    through = np.zeros(len(y), bool)
+    through[1:] = np.ravel(np.sign(y[1:]) != np.sign(y[:-1]))
+    found[through | ~np.isfinite(found).reshape(len(y), -1).all(axis=1)] = np.nan
+    return found
+
+
+def _value(tree: Any, name: str, kind: str) -> Any:
+    stripped, labels = strip(tree), Axis.of(tree).labels
+    if name not in labels:
+        raise KeyError(
+            f"relative has no value of {kind} {name!r}: there are {', '.join(labels)}. Give the pair "
+            "(parameters, outputs) with the keys of the blocks."
+        )
+    k = labels.index(name)
+    return stripped.attach(stripped.magnitudes) if not labels[k] else _leaf(stripped, k)
+
+
+def _leaf(stripped: Any, k: int) -> Any:
+    from unitjac._units.quantity import attach
+
+    return attach(stripped.magnitudes[k], stripped.units[k])
+
+
+def _in_one_unit(lines: list[_Line]) -> list[_Line]:
+    """All lines in the unit of the first."""
+    if not lines:
+        raise ValueError("there is no block to draw. Give blocks[output][parameter].")
+    unit = lines[0].unit
+    for line in lines:
+        if not same_dimension(line.unit, unit):
+            first = lines[0]
+            raise ValueError(
+                f"blocks of different dimensions have no common axis: {first.output} by "
+                f"{first.parameter} is in {unit_label(first.unit) or '1'}, {line.output} by "
+                f"{line.parameter} in {unit_label(line.unit) or '1'}. Write "
+                "relative=(parameters, outputs), or draw those of one unit."
+            )
+    return [
+        _Line(
+            line.output,
+            line.parameter,
+            line.values * unit_ratio(line.unit, unit).magnitude,
+            unit,
+        )
+        for line in lines
+    ]
+
+
+def _meaning(lines: list[_Line], is_relative: bool) -> str:
+    names = {line.output for line in lines}
+    output = names.pop() if len(names) == 1 else ""
+    if is_relative:
+        return f"% of {output or 'the output'} for 1 % of the parameter"
+    return with_unit(f"d {output}/d parameter" if output else "derivative", lines[0].unit)
+
+
+def _name_ends(on: Canvas, lines: list[_Line]) -> None:
+    """Names beside the right ends of the lines, spread so that none covers another."""
+    one = len({line.output for line in lines}) == 1
+    texts = [line.parameter if one else f"{line.output} by {line.parameter}" for line in lines]
+    size = NORMAL if on.box[1] > 1.3 * NORMAL * len(lines) else SMALL
+    texts = [on.wrap(text, 0.3 * on.width, size) for text in texts]
+    up = on.box[1]
+    low, high = on.axes.get_ylim()
+    ends = [_end(line.values, low) for line in lines]
+    at = _spread(
+        [(end - low) / (high - low) * up for end in ends],
+        [on.measure(text, size)[1] for text in texts],
+        up,
+    )
+    for k, (text, end, y) in enumerate(zip(texts, ends, at, strict=True)):
+        on.axes.annotate(
+            text,
+            xy=(1.0, (end - low) / (high - low)),
+            xytext=(1.06, y / up),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            fontsize=size,
+            color=on.ink,
+            va="center",
+            parse_math=False,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": LINE_COLORS[k % 4], "linewidth": 0.7,
+                        "linestyle": DASHES[k // 4 % 4], "shrinkA": 1, "shrinkB": 0},
+        )
+    on.axes.set_ylim(low, high)
+
+
+def _end(values: np.ndarray, low: float) -> float:
+    known = values[np.isfinite(values)]
+    return float(known[-1]) if known.size else low
+
+
+def _spread(wanted: list[float], heights: list[float], up: float) -> list[float]:
+    """Places near the wanted ones, in their order, as far apart as the labels are high."""
+    order = sorted(range(len(wanted)), key=lambda k: wanted[k])
+    places = dict.fromkeys(order, 0.0)
+    floor = -0.05 * up
+    for k in order:  # from below, none under the one before
+        places[k] = max(wanted[k], floor + heights[k] / 2)
+        floor = places[k] + heights[k] / 2
+    ceiling = 1.05 * up
+    for k in reversed(order):  # and from above
+        places[k] = min(places[k], ceiling - heights[k] / 2)
+        ceiling = places[k] - heights[k] / 2
+    return [places[k] for k in range(len(wanted))]
