@@ -20,6 +20,7 @@ FLOORS = {
     "_errors": 0,
     "_foreign": 0,
     "_typed": 0,
+    "_unit_markup": 0,
     "_units": 1,
     "_states": 1,
     "_engine": 2,

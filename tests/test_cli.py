@@ -312,7 +312,7 @@ def test_page_holds_the_table_and_loads_nothing(
     widths = [float(width) for width in re.findall(r"width:([\d.]+)%\"", text)]
     assert len(widths) == len(used)
     assert max(widths) == 50.0
-    assert "uA/cm<sup>2</sup>" in text
+    assert "µA/cm<sup>2</sup>" in text
 
 
 def test_page_escapes_names(tmp_path: Path) -> None:

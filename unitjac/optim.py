@@ -21,8 +21,8 @@ from ._units.quantity import (
     strip,
     unit_product,
     unit_ratio,
-    unit_text,
 )
+from ._units.unit_text import unit_text
 
 __all__ = ["scale_by_units"]
 

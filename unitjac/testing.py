@@ -31,8 +31,8 @@ from ._units.quantity import (
     rescale,
     strip,
     unit_ratio,
-    unit_text,
 )
+from ._units.unit_text import unit_text
 from .linalg import UnitMatrix
 from .linalg._form import rewritten
 

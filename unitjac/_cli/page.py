@@ -5,15 +5,15 @@ Owns: filling the template ``page.html``. Never touches: terminals.
 
 from __future__ import annotations
 
-import re
 from importlib.resources import files
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from unitjac import __version__
 from unitjac._cli.job import Job
 from unitjac._cli.view import groups, point
+from unitjac._unit_markup import markup
 from unitjac.sensitivity import SensitivityTable
 
 __all__ = ["as_page"]
@@ -38,6 +38,4 @@ def as_page(job: Job, table: SensitivityTable, *, zeros: bool, top: int | None) 
 
 
 def _unit(text: str) -> Markup:
-    """A unit as it is printed: raised powers, and a dot for a product."""
-    raised = re.sub(r"\^(-?[\d.]+)", r"<sup>\1</sup>", str(escape(text)).replace("*", "·"))
-    return Markup(raised.replace("-", "&minus;"))
+    return Markup(markup(text))

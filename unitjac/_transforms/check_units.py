@@ -21,8 +21,8 @@ from unitjac._units.quantity import (
     parse_unit,
     same_dimension,
     strip,
-    unit_text,
 )
+from unitjac._units.unit_text import unit_text
 
 from .arguments import argument_name, check_function, name_of
 from .compiled import is_traced

@@ -27,8 +27,8 @@ from unitjac._units.quantity import (
     same_dimension,
     strip,
     unit_ratio,
-    unit_text,
 )
+from unitjac._units.unit_text import unit_text
 
 from .arguments import check_function, check_keywords, name_of
 from .decorator import decorating

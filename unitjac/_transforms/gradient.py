@@ -24,8 +24,8 @@ from unitjac._units.quantity import (
     rescale,
     same_dimension,
     unit_ratio,
-    unit_text,
 )
+from unitjac._units.unit_text import unit_text
 
 from .arguments import check_keywords, name_of
 from .decorator import decorating
@@ -58,10 +58,10 @@ class _Pulled(GradientTransform):
 
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
         self._check_outputs(traced, outputs)
-        for label, leaf, unit in zip(
-            traced.inputs.labels, traced.inputs.magnitudes, self._units(traced), strict=True
-        ):
-            yield Block("output", label, np.shape(leaf), self._unit_text(leaf, unit))
+        inputs, units = traced.inputs, traced.outputs.units
+        over = units[0] if units else None
+        for label, leaf, under in zip(inputs.labels, inputs.magnitudes, inputs.units, strict=True):
+            yield Block("output", label, np.shape(leaf), self._unit_text(leaf, over, under))
 
     def _places(self, traced: Traced) -> Iterator[str]:
         return (f"output by {label}" for label in traced.inputs.labels)

@@ -16,7 +16,7 @@ from unitjac._engine.second import NESTINGS, Hessian, Nesting, nesting_text
 from unitjac._engine.second import hessian as engine_hessian
 from unitjac._engine.seeds import sizes
 from unitjac._engine.sweep import ChunkSize, Sweep
-from unitjac._units.quantity import Unit, unit_ratio
+from unitjac._units.quantity import Unit, unit_product, unit_ratio
 
 from .arguments import check_keywords
 from .decorator import decorating
@@ -69,7 +69,7 @@ class HessianTransform(GradientTransform):
 
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
         rows, columns = traced.output_labels, traced.inputs.labels
-        leaves = traced.inputs.magnitudes
+        leaves, units = traced.inputs.magnitudes, traced.inputs.units
         for i, out in enumerate(outputs):
             for j, first in enumerate(leaves):
                 for k, second in enumerate(leaves):
@@ -77,7 +77,9 @@ class HessianTransform(GradientTransform):
                         rows[i],
                         f"{columns[j]}, {columns[k]}",
                         np.shape(out) + np.shape(first) + np.shape(second),
-                        self._unit_text(second, self._unit(traced, i, j, k)),
+                        self._unit_text(
+                            second, traced.outputs.units[i], unit_product(units[j], units[k])
+                        ),
                     )
 
     def _places(self, traced: Traced) -> Iterator[str]:

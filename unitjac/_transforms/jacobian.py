@@ -99,7 +99,7 @@ class JacobianTransform(GradientTransform):
                     rows[i],
                     columns[j],
                     np.shape(out) + np.shape(leaf),
-                    self._unit_text(leaf, self._unit(traced, i, j)),
+                    self._unit_text(leaf, traced.outputs.units[i], traced.inputs.units[j]),
                 )
 
     def _places(self, traced: Traced) -> Iterator[str]:

@@ -25,7 +25,8 @@ from unitjac._engine.origin import (
     operations,
 )
 from unitjac._errors import abstract, array_text
-from unitjac._units.quantity import Unit, unit_text
+from unitjac._units.quantity import Unit
+from unitjac._units.unit_text import unit_text
 
 from .lines import Line, own_lines
 from .nan_search import Part, Parts, Search

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from unitjac._errors import dtype_of
-from unitjac._units.quantity import Unit, unit_text
+from unitjac._units.quantity import Unit
+from unitjac._units.unit_text import unit_text
 
 _MOST_ROWS = 40
 

@@ -35,8 +35,8 @@ from unitjac._units.quantity import (
     strip,
     unit_product,
     unit_ratio,
-    unit_text,
 )
+from unitjac._units.unit_text import unit_text
 
 from .advice import advise
 from .arguments import name_of

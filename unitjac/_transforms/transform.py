@@ -27,8 +27,9 @@ from unitjac._units.quantity import (
     is_quantity,
     magnitude_of,
     unit_of,
-    unit_text,
+    unit_ratio,
 )
+from unitjac._units.unit_text import quotient_text, unit_text
 
 from .advice import advise
 from .arguments import Selection, check_function, name_of, select
@@ -274,11 +275,14 @@ class GradientTransform(abc.ABC):
         """A block as it is handed back."""
         return attach_block(block, unit) if self.unit_aware else block
 
-    def _unit_text(self, leaf: Any, unit: Unit) -> str:
+    def _unit_text(self, leaf: Any, over: Unit | None, under: Unit | None) -> str:
         """The unit of a block in the plan: what is handed back, or what is dropped."""
         if not has_tangent(leaf):
             return "float0"
-        return "1" if self.unit_aware and is_dimensionless(unit) else unit_text(unit)
+        unit = unit_ratio(over, under)
+        if not self.unit_aware and is_dimensionless(unit):
+            return unit_text(unit)  # the scale stays in it
+        return quotient_text(over, under)
 
     def _warn_of_dropped_units(self, units: Iterable[Unit]) -> None:
         if self.unit_aware:

@@ -26,6 +26,8 @@ from unitjac import _typed
 from unitjac._errors import dtype_of, in_full, library_folder
 from unitjac._foreign import is_foreign
 
+from .symbols import symbols_of
+
 Unit = u.Unit
 Quantity = u.Quantity
 UNITLESS: Unit = u.UNITLESS
@@ -126,7 +128,7 @@ def _as_shown(unit: Unit | None) -> Unit | None:
 
     V/kohm is shown as mA, and brainunit would name what is made of it by the two.
     """
-    if unit is None or not unit.dispname.isalpha():
+    if unit is None or not unit.dispname.isalpha() or symbols_of(unit) != unit.dispname:
         return unit
     try:
         shown = parse_unit(unit.dispname)
@@ -144,7 +146,8 @@ def _as_square(unit: Unit) -> Unit:
     if simplify is None or unit.dispname.isalpha():
         return unit
     simple = simplify()
-    return simple if re.fullmatch(r"[A-Za-z]+\^2", simple.dispname) else unit
+    # an area stays as it was written: m^3/cm is dam^2
+    return simple if re.fullmatch(r"[A-Za-z]*[^\Wm]\^2", simple.dispname) else unit
 
 
 def cached_as_written(
@@ -164,7 +167,7 @@ def cached_as_written(
 
     @wraps(combine)
     def combined(one: Unit | None, other: Unit | None) -> Unit:
-        names = (None if unit is None else unit.dispname for unit in (one, other))
+        names = (None if unit is None else symbols_of(unit) for unit in (one, other))
         return known(one, other, *names)
 
     return combined
@@ -259,26 +262,6 @@ def real_dtype(dtype: Any) -> Any:
 def wide_dtype(dtype: Any) -> Any:
     """The dtype that numbers of ``dtype`` are scaled in: those of 16 bits in 32."""
     return jnp.float32 if _typed.finfo(dtype).bits < 32 else dtype
-
-
-def unit_text(unit: Unit | None) -> str:
-    """A unit in a message: ``1`` where there is none, the number where it has no dimension."""
-    if unit is None or is_one(unit):
-        return "1"
-    if is_dimensionless(unit) and not unit.is_fullname:
-        return f"{unit.magnitude:g}"
-    return per_millisecond(str(unit))
-
-
-def per_millisecond(text: str) -> str:
-    """The text of a unit with 1/ms where brainunit writes kHz, which for a rate nobody does."""
-    parts = text.split(" / ")
-    if "kHz" not in parts[0].split(" * "):
-        return text
-    above = [part for part in parts[0].split(" * ") if part != "kHz"]
-    below = ["ms", *parts[1].strip("()").split(" * ")] if len(parts) == 2 else ["ms"]
-    under = below[0] if len(below) == 1 else f"({' * '.join(below)})"
-    return f"{' * '.join(above) or '1'} / {under}"
 
 
 def float0_block(shape: tuple[int, ...]) -> np.ndarray:

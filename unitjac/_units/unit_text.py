@@ -1,9 +1,10 @@
-"""Units as a person writes them.
+"""Units as a person writes them: the one spelling that plans, messages, tables and matrices share.
 
-Owns: the text of a unit, and of one unit over another. Never touches: numbers, derivatives.
+Owns: the text of a unit, of one unit over another, of one times another. Never touches: numbers,
+derivatives.
 
-The unit library prints 1/ms as kHz and uS * mV as nA: right, and not what a table of
-sensitivities wants to say.
+A text is ASCII, as short as it can be, and `brainunit` reads it back: ``uA/(cm^2*mV)``, ``1/ms``.
+How it is printed is told by `unitjac._unit_markup`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .quantity import UNITLESS, Unit, per_millisecond, unit_ratio
+from .quantity import Unit, unit_product, unit_ratio
+from .symbols import symbols_of
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,13 @@ class UnitTexts:
 
     written: Mapping[Unit, str] = field(default_factory=dict[Unit, str])
 
-    def of(self, unit: Unit) -> str:
+    def of(self, unit: Unit | None) -> str:
         """The text of a unit: ``mS/cm^2``, ``1/ms``, and ``""`` for the number one."""
-        if unit in self.written:
-            return self.written[unit]
-        if unit.is_unitless:
+        if unit is None or unit.is_unitless:
             return ""
-        return _compact(per_millisecond(str(unit)))
+        return self.written.get(unit) or symbols_of(unit)
 
-    def as_written(self, over: Unit | None, under: Unit | None) -> str:
-        """:meth:`quotient` where a plain leaf has no unit at all."""
-        return self.quotient(over or UNITLESS, under or UNITLESS)
-
-    def quotient(self, over: Unit, under: Unit) -> str:
+    def quotient(self, over: Unit | None, under: Unit | None) -> str:
         """The text of ``over / under``: in its own symbols where they are few, else as it stands.
 
         A quotient without a dimension has no text, since its scale belongs to the number.
@@ -58,15 +54,47 @@ class UnitTexts:
         unit = unit_ratio(over, under)
         if unit.dim.is_dimensionless:
             return ""
-        if under.is_unitless:
-            return self.of(over)
-        own = self.of(unit)
         top, bottom = self.of(over) or "1", self.of(under)
+        if not bottom:
+            return top
+        own = self.of(unit)
         return own if _is_readable(own, unit, (top, bottom)) else f"{_wrap(top)}/{_wrap(bottom)}"
 
+    def product(self, one: Unit | None, other: Unit | None) -> str:
+        """The text of ``one * other``, as entries of a covariance have it: ``nS*mV``, ``mV^2``.
 
-def _compact(text: str) -> str:
-    return text.replace(" / ", "/").replace(" * ", "*").replace("10.0^", "10^")
+        The unit library calls the first of them pA: right, and it hides the two factors.
+        """
+        unit = unit_product(one, other)
+        if unit.dim.is_dimensionless:
+            return ""
+        first, second = self.of(one), self.of(other)
+        if not (first and second):
+            return first or second
+        if first != second:
+            return "*".join(f"({text})" if "/" in text else text for text in (first, second))
+        return self.of(unit) if re.search(r"[*/^()]", first) else f"{first}^2"
+
+
+_TEXTS = UnitTexts()
+
+
+def unit_text(unit: Unit | None) -> str:
+    """A unit in a sentence or in a column of units, where no unit is ``1``.
+
+    Beside a number it is :meth:`UnitTexts.of`, which then is empty.
+    """
+    return _TEXTS.of(unit) or "1"
+
+
+def quotient_text(over: Unit | None, under: Unit | None) -> str:
+    """The unit of a derivative in a sentence or in a column of units."""
+    return _TEXTS.quotient(over, under) or "1"
+
+
+def product_text(one: Unit | None, other: Unit | None) -> str:
+    """The unit of an entry of a covariance in a sentence or in a column of units."""
+    return _TEXTS.product(one, other) or "1"
 
 
 def _is_readable(text: str, unit: Unit, parts: tuple[str, str]) -> bool:

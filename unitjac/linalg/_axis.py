@@ -34,8 +34,8 @@ from unitjac._units.quantity import (
     strip,
     unit_product,
     unit_ratio,
-    unit_text,
 )
+from unitjac._units.unit_text import unit_text
 
 from ._dtypes import joined_along
 from ._names import (

@@ -18,15 +18,8 @@ from unitjac._engine.seeds import gathered
 from unitjac._errors import dtype_of
 from unitjac._foreign import refuse_foreign
 from unitjac._transforms.arguments import Selection
-from unitjac._units.quantity import (
-    Unit,
-    attach_block,
-    rescale,
-    same_dimension,
-    strip,
-    unit_ratio,
-    unit_text,
-)
+from unitjac._units.quantity import Unit, attach_block, rescale, same_dimension, strip, unit_ratio
+from unitjac._units.unit_text import unit_text
 
 from ._axis import Axis, inexact
 from ._dtypes import joined_along

@@ -14,14 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from unitjac._units.quantity import (
-    UNITLESS,
-    Unit,
-    same_dimension,
-    unit_product,
-    unit_ratio,
-    unit_text,
-)
+from unitjac._units.quantity import UNITLESS, Unit, same_dimension, unit_product, unit_ratio
+from unitjac._units.unit_text import unit_text
 
 from ._axis import Axis, common_unit, odd_one
 from ._entries import reordered, scaled

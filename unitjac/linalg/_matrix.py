@@ -32,8 +32,8 @@ from unitjac._units.quantity import (
     same_dimension,
     unit_product,
     unit_ratio,
-    unit_text,
 )
+from unitjac._units.unit_text import unit_text
 
 from ._axis import Axis, common_unit, inexact, odd_one, product
 from ._blocks import Part, cut, joined, parts_of

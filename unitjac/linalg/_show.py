@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import itertools
-import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -18,7 +17,7 @@ from jax.experimental.sparse import BCOO
 
 from unitjac._errors import has_tracer, needing
 from unitjac._units.quantity import is_dimensionless, is_one, unit_product, unit_ratio
-from unitjac._units.unit_text import UnitTexts
+from unitjac._units.unit_text import UnitTexts, product_text, quotient_text
 
 from ._axis import Axis
 from ._entries import dense
@@ -83,19 +82,10 @@ def as_frame(array: Any, rows: Axis, cols: Axis) -> Any:
 
 
 def entry_unit_text(rows: Axis, i: int, cols: Axis, j: int) -> str:
-    """The unit of a block as a person writes it: ``1/ms``, ``mV``, ``1`` where there is none.
-
-    Entries of a covariance are in ``nS*mV``, row first, which the unit library calls pA: right, and
-    it hides the two factors.
-    """
-    text = _TEXTS.as_written(rows.units[i], cols.units[j])
-    if text and _are_reciprocal(rows, cols):
-        factors = [_TEXTS.as_written(rows.units[k], None) for k in (i, j)]
-        if factors[0] == factors[1] and re.fullmatch(r"[^*/^()]+", factors[0]):
-            return f"{factors[0]}^2"
-        if all(factors) and factors[0] != factors[1]:
-            return "*".join(f"({factor})" if "/" in factor else factor for factor in factors)
-    return text or "1"
+    """The unit of a block, of a covariance as a product of two, row first: ``nS*mV``."""
+    if _are_reciprocal(rows, cols):
+        return product_text(rows.units[i], rows.units[j])
+    return quotient_text(rows.units[i], cols.units[j])
 
 
 @lru_cache
@@ -166,5 +156,5 @@ def _entry_texts(axis: Axis) -> list[str]:
 
 
 def _labels_and_units(axis: Axis) -> tuple[list[str], list[str]]:
-    units = [_TEXTS.as_written(unit, None) for unit in axis.entry_units]
+    units = [_TEXTS.of(unit) for unit in axis.entry_units]
     return [label or str(k) for k, label in enumerate(axis.entry_labels)], units

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
-from unitjac._units.quantity import Unit, real_dtype, unit_ratio, unit_text
+from unitjac._units.quantity import Unit, real_dtype, unit_ratio
+from unitjac._units.unit_text import unit_text
 
 from ._axis import Axis, common_unit, odd_one
 from ._cholesky import solve_symmetric

@@ -20,7 +20,8 @@ from unitjac._errors import array_text, path_text
 from unitjac._transforms.arguments import argument_name, name_of
 from unitjac._transforms.compiled import is_traced
 from unitjac._transforms.inputs import Inputs
-from unitjac._units.quantity import Unit, is_quantity, same_dimension, unit_text
+from unitjac._units.quantity import Unit, is_quantity, same_dimension
+from unitjac._units.unit_text import unit_text
 
 _MOST_LINES = 20
 

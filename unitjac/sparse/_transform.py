@@ -31,7 +31,7 @@ from unitjac._transforms.nan_search import Part, Search
 from unitjac._transforms.plan import Block
 from unitjac._transforms.traced import Traced
 from unitjac._transforms.transform import GradientTransform
-from unitjac._units.quantity import is_dimensionless, unit_ratio, unit_text
+from unitjac._units.unit_text import quotient_text
 from unitjac.linalg import Axis, UnitMatrix
 
 from ._check import check_products
@@ -311,8 +311,7 @@ class SparseTransform(GradientTransform):
         rows, cols = self._sides(traced.inputs, seen)
         for row, m, above in zip(rows.labels, rows.axis.shapes, rows.axis.units, strict=True):
             for col, n, below in zip(cols.labels, cols.axis.shapes, cols.axis.units, strict=True):
-                unit = unit_ratio(above, below)
-                yield Block(row, col, m + n, "1" if is_dimensionless(unit) else unit_text(unit))
+                yield Block(row, col, m + n, quotient_text(above, below))
 
 
 Planned = TypeVar("Planned", bound=SparseTransform)
