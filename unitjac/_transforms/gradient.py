@@ -58,10 +58,10 @@ class _Pulled(GradientTransform):
 
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
         self._check_outputs(traced, outputs)
-        for label, leaf, unit in zip(
-            traced.inputs.labels, traced.inputs.magnitudes, self._units(traced), strict=True
-        ):
-            yield Block("output", label, np.shape(leaf), self._unit_text(leaf, unit))
+        inputs, units = traced.inputs, self._units(traced)
+        for j in inputs.order:
+            leaf, text = inputs.magnitudes[j], self._unit_text(inputs.magnitudes[j], units[j])
+            yield Block("output", inputs.labels[j], np.shape(leaf), text)
 
     def _places(self, traced: Traced) -> Iterator[str]:
         return (f"output by {label}" for label in traced.inputs.labels)

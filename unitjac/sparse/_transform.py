@@ -309,10 +309,16 @@ class SparseTransform(GradientTransform):
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterable[Block]:
         seen = Outputs(outputs, traced.outputs, traced.output_labels)
         rows, cols = self._sides(traced.inputs, seen)
-        for row, m, above in zip(rows.labels, rows.axis.shapes, rows.axis.units, strict=True):
-            for col, n, below in zip(cols.labels, cols.axis.shapes, cols.axis.units, strict=True):
-                unit = unit_ratio(above, below)
-                yield Block(row, col, m + n, "1" if is_dimensionless(unit) else unit_text(unit))
+        for i in rows.axis.shown:
+            for j in cols.axis.shown:
+                unit = unit_ratio(rows.axis.units[i], cols.axis.units[j])
+                shape = rows.axis.shapes[i] + cols.axis.shapes[j]
+                yield Block(
+                    rows.labels[i],
+                    cols.labels[j],
+                    shape,
+                    "1" if is_dimensionless(unit) else unit_text(unit),
+                )
 
 
 Planned = TypeVar("Planned", bound=SparseTransform)
