@@ -20,7 +20,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text, as_int, is_arraylike
-from unitjac._foreign import is_foreign, refuse_foreign
+from unitjac._foreign import refuse_foreign
 from unitjac._key_order import Written
 from unitjac._units.quantity import (
     Stripped,
@@ -28,8 +28,6 @@ from unitjac._units.quantity import (
     attach,
     is_dimensionless,
     is_one,
-    is_quantity,
-    parse_unit,
     rescale,
     same_dimension,
     strip,
@@ -39,6 +37,7 @@ from unitjac._units.quantity import (
 )
 
 from ._dtypes import joined_along
+from ._given_unit import as_unit, is_unit
 from ._names import (
     Name,
     beginning_with,
@@ -276,7 +275,7 @@ class Axis:
         if isinstance(units, Axis):
             leaves, names = list(units.units), units.names
         else:
-            found = _typed.flatten_with_path(units, is_leaf=_is_unit)[0]
+            found = _typed.flatten_with_path(units, is_leaf=is_unit)[0]
             leaves = [leaf for _, leaf in found]
             names = tuple(name_of_path(path) for path, _ in found)
         if names not in (((),), _list_keys(len(names))):  # units in a list are in our order
@@ -295,7 +294,7 @@ class Axis:
                 f"there are {len(self.units)} leaves ({', '.join(self.shown_labels)}), got "
                 f"{len(leaves)} units. Give one for each leaf, or a single one for all."
             )
-        return self.with_units(list(map(_as_unit, leaves)))
+        return self.with_units(list(map(as_unit, leaves)))
 
     def order_of(self, other: Axis, what: str, that: str) -> list[int]:
         """For each leaf here the number of the leaf of ``other`` that has its name.
@@ -501,20 +500,3 @@ def _runs(leaves: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def _list_keys(count: int) -> tuple[Name, ...]:
     return tuple((str(k),) for k in range(count))
-
-
-def _is_unit(leaf: Any) -> bool:
-    return leaf is None or is_quantity(leaf) or is_foreign(leaf)
-
-
-def _as_unit(unit: Any) -> Unit | None:
-    if isinstance(unit, str):
-        return parse_unit(unit)
-    if isinstance(unit, Unit):
-        return unit
-    if is_quantity(unit):
-        return unit.unit
-    if unit is None or is_arraylike(unit):
-        return None
-    refuse_foreign(unit, "a unit")
-    raise TypeError(f"a unit, its text or a quantity was expected, got {array_text(unit)}.")
