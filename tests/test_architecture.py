@@ -19,6 +19,7 @@ PACKAGE = Path(__file__).parent.parent / "unitjac"
 FLOORS = {
     "_errors": 0,
     "_foreign": 0,
+    "_key_order": 0,
     "_typed": 0,
     "_unit_markup": 0,
     "_units": 1,

@@ -28,9 +28,7 @@ def as_frame(report: Report) -> DataFrame:
     return frame
 
 
-def labelled(
-    array: Any, rows: Sequence[Sequence[str]], cols: Sequence[Sequence[str]]
-) -> DataFrame:
+def labelled(array: Any, rows: Sequence[Sequence[str]], cols: Sequence[Sequence[str]]) -> DataFrame:
     """A matrix whose rows and columns have a label and a unit."""
     pd = _pandas()
     return pd.DataFrame(

@@ -127,5 +127,3 @@ def _quantity(number: str, unit: str) -> str:
 
 def _escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", printable(text))
-
-

@@ -205,7 +205,9 @@ def _drawn(column: Column, unicode: bool) -> _Drawn:
         texts = [f"{text} ({unit})" if unit else text for text, unit in pairs]
     if isinstance(column, Verdict):
         styles = [_STYLES[tone] for tone in column.tones]
-        texts = [_signed(text, tone, unicode) for text, tone in zip(texts, column.tones, strict=True)]
+        texts = [
+            _signed(text, tone, unicode) for text, tone in zip(texts, column.tones, strict=True)
+        ]
     cells = [Text(t, s) for t, s in zip(texts, styles or [""] * len(texts), strict=True)]
     return _Drawn(
         title=printable(title),

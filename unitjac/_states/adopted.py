@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from unitjac import _typed
+from unitjac import _key_order, _typed
 from unitjac._errors import imported
 
 from .brain import BrainState
@@ -39,7 +39,8 @@ def without_modules(tree: Any) -> Any:
 
     Of a module of flax.nnx, that is ``nnx.state(module, nnx.Param)``.
     """
-    return jax.tree.map(_states_of, tree, is_leaf=_is_whole)
+    leaves = [_states_of(leaf) for leaf in jax.tree.leaves(tree, is_leaf=_is_whole)]
+    return _key_order.like(tree, leaves, _is_whole)
 
 
 def _is_whole(part: Any) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from unitjac import _typed
+from unitjac import _key_order, _typed
 from unitjac._errors import array_text, as_int, path_text
 from unitjac._states.adopted import as_state, without_modules
 from unitjac._states.state import State
@@ -29,11 +29,23 @@ class Selection:
     states: tuple[State, ...]
     state_labels: tuple[str, ...]
     state_tree: Any
+    written_states: _key_order.Written | None = None
 
     @property
     def has_states(self) -> bool:
         """Whether ``grad_states`` was given."""
         return self.state_tree is not None
+
+    @property
+    def state_structure(self) -> Any:
+        """What makes the tree of states, its keys in the order as written."""
+        return self.state_tree if self.written_states is None else self.written_states.structure
+
+    @property
+    def state_order(self) -> Sequence[int]:
+        """The numbers of the states in the order as written."""
+        written = self.written_states
+        return range(len(self.states)) if written is None else written.order
 
     @property
     def is_single(self) -> bool:
@@ -90,14 +102,14 @@ def select(grad_states: Any, argnums: Any) -> Selection:
     """Check ``grad_states`` and ``argnums`` and bring them into one form."""
     if grad_states is None:
         return Selection(0 if argnums is None else _as_argnums(argnums), (), (), None)
-    states, labels, tree = _flatten_states(grad_states, "grad_states")
+    states, labels, tree, written = _flatten_states(grad_states, "grad_states")
     chosen = None if argnums is None else _as_argnums(argnums)
     if not states and chosen is None:
         raise ValueError(
             f"there is nothing to differentiate: grad_states is {grad_states!r} and argnums is "
             "None. Name a state in grad_states, or an argument in argnums."
         )
-    return Selection(chosen, tuple(states), tuple(labels), tree)
+    return Selection(chosen, tuple(states), tuple(labels), tree, written)
 
 
 def check_function(fun: Any, transform: str, usage: str) -> None:
@@ -142,8 +154,10 @@ def name_of(fun: Callable[..., Any]) -> str:
     return getattr(inner, "__qualname__", None) or type(inner).__name__
 
 
-def _flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], Any]:
-    """The states in ``tree``, their labels and the structure around them.
+def _flatten_states(
+    tree: Any, argument: str
+) -> tuple[list[State], list[str], Any, _key_order.Written | None]:
+    """The states in ``tree``, their labels, the structure around them, and that as written.
 
     Raises
     ------
@@ -156,7 +170,7 @@ def _flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], A
     def is_leaf(x: Any) -> bool:
         return x is None or as_state(x) is not None
 
-    entries, treedef = _typed.flatten_with_path(without_modules(tree), is_leaf=is_leaf)
+    entries, treedef, written = _key_order.flatten(without_modules(tree), is_leaf)
     labels: dict[State, str] = {}
     for path, leaf in entries:
         label, state = path_text(argument, path), as_state(leaf)
@@ -171,7 +185,7 @@ def _flatten_states(tree: Any, argument: str) -> tuple[list[State], list[str], A
                 "Name each state once; its Jacobian can be used twice."
             )
         labels[state] = label
-    return list(labels), list(labels.values()), treedef
+    return list(labels), list(labels.values()), treedef, written
 
 
 def _as_argnums(argnums: Any) -> int | tuple[int, ...]:

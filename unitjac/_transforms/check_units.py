@@ -99,7 +99,7 @@ def check_units(
     if returns is not None:
         _compare(units, stripped, returns, name_of(fun))
     try:
-        return stripped.treedef.unflatten(units)
+        return stripped.structure.unflatten(units)
     except Exception:  # whatever a constructor of the user's raises that looks for arrays
         return dict(zip(_keys(stripped), units, strict=True))
 

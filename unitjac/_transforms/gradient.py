@@ -60,8 +60,10 @@ class _Pulled(GradientTransform):
         self._check_outputs(traced, outputs)
         inputs, units = traced.inputs, traced.outputs.units
         over = units[0] if units else None
-        for label, leaf, under in zip(inputs.labels, inputs.magnitudes, inputs.units, strict=True):
-            yield Block("output", label, np.shape(leaf), self._unit_text(leaf, over, under))
+        for j in inputs.order:
+            leaf = inputs.magnitudes[j]
+            text = self._unit_text(leaf, over, inputs.units[j])
+            yield Block("output", inputs.labels[j], np.shape(leaf), text)
 
     def _places(self, traced: Traced) -> Iterator[str]:
         return (f"output by {label}" for label in traced.inputs.labels)

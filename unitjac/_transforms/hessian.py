@@ -70,17 +70,15 @@ class HessianTransform(GradientTransform):
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
         rows, columns = traced.output_labels, traced.inputs.labels
         leaves, units = traced.inputs.magnitudes, traced.inputs.units
-        for i, out in enumerate(outputs):
-            for j, first in enumerate(leaves):
-                for k, second in enumerate(leaves):
-                    yield Block(
-                        rows[i],
-                        f"{columns[j]}, {columns[k]}",
-                        np.shape(out) + np.shape(first) + np.shape(second),
-                        self._unit_text(
-                            second, traced.outputs.units[i], unit_product(units[j], units[k])
-                        ),
-                    )
+        order = traced.inputs.order
+        for i, j, k in itertools.product(traced.outputs.order, order, order):
+            under = unit_product(units[j], units[k])
+            yield Block(
+                rows[i],
+                f"{columns[j]}, {columns[k]}",
+                np.shape(outputs[i]) + np.shape(leaves[j]) + np.shape(leaves[k]),
+                self._unit_text(leaves[k], traced.outputs.units[i], under),
+            )
 
     def _places(self, traced: Traced) -> Iterator[str]:
         labels, groups = traced.inputs.labels, traced.inputs.groups
@@ -113,20 +111,20 @@ class HessianTransform(GradientTransform):
             }
             for i in count
         ]
-        pairs = _pairs(inputs, traced.outputs.treedef, lines)
+        pairs = _pairs(inputs, traced.outputs.structure, lines)
         return *pairs, found.outputs, found.carried
 
     def _uncut(self, traced: Traced, found: Hessian) -> Uncut | None:
         """The second derivatives, a row for each output and first input."""
         # the recipe outlives the call, and so must hold none of its arrays
-        structure, treedef = traced.inputs.abstract(), traced.outputs.treedef
+        structure, outside = traced.inputs.abstract(), traced.outputs.structure
         n = len(found.inputs)
 
         def tree(blocks: list[list[Any]]) -> Any:
             columns = [dict(enumerate(line)) for line in blocks]
             firsts = [columns[at : at + n] for at in range(0, len(columns), n)]
             lines = [dict(enumerate(line)) for line in firsts]
-            return structure.selection.pair(*_pairs(structure, treedef, lines))
+            return structure.selection.pair(*_pairs(structure, outside, lines))
 
         pairs = list(itertools.product(range(len(found.outputs)), range(n)))
         units = [[self._unit(traced, i, j, k) for k in range(n)] for i, j in pairs]
@@ -145,11 +143,11 @@ class HessianTransform(GradientTransform):
         return unit_ratio(unit_ratio(traced.outputs.units[i], units[j]), units[k])
 
 
-def _pairs(inputs: Inputs, treedef: Any, lines: list[dict[int, Columns]]) -> list[Any]:
+def _pairs(inputs: Inputs, outside: Any, lines: list[dict[int, Columns]]) -> list[Any]:
     """The parts of states and of arguments, each against both, from ``lines[i][j][k]``."""
 
     def pair_of(first: Group, second: Group) -> Any:
-        return treedef.unflatten(
+        return outside.unflatten(
             [first.tree({j: second.tree(line[j]) for j in first.columns}) for line in lines]
         )
 

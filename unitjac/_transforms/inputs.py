@@ -55,7 +55,7 @@ class Group:
 
     def tree(self, columns: dict[int, Any]) -> Any:
         """What the columns hold, as a tree like this input."""
-        return self.stripped.treedef.unflatten([columns[j] for j in self.columns])
+        return self.stripped.structure.unflatten([columns[j] for j in self.columns])
 
 
 class Inputs:
@@ -139,6 +139,14 @@ class Inputs:
         """What messages and plans call each column."""
         return [label for group in self.groups for label in group.labels]
 
+    @property
+    def order(self) -> list[int]:
+        """The columns in the order in which the user wrote them."""
+        groups = [self.groups[k] for k in self.selection.state_order]
+        if self.positions:
+            groups.append(self.groups[-1])
+        return [group.columns[k] for group in groups for k in group.stripped.order]
+
     def abstract(self) -> Inputs:
         """The same inputs with shapes and dtypes in place of arrays."""
         return self._holding(list(map(abstract, self.magnitudes)), ())
@@ -173,8 +181,9 @@ class Inputs:
         None stands for a part that was not asked for.
         """
         made = [of_group(group) for group in self.groups]
-        tree = self.selection.state_tree
-        states = tree.unflatten(made[: len(self.selection.states)]) if tree is not None else None
+        structure = self.selection.state_structure
+        count = len(self.selection.states)
+        states = structure.unflatten(made[:count]) if structure is not None else None
         return states, made[-1] if self.positions else None
 
     def check_dtypes(

@@ -93,8 +93,9 @@ class JacobianTransform(GradientTransform):
 
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterator[Block]:
         rows, columns = traced.output_labels, traced.inputs.labels
-        for i, out in enumerate(outputs):
-            for j, leaf in enumerate(traced.inputs.magnitudes):
+        for i in traced.outputs.order:
+            for j in traced.inputs.order:
+                out, leaf = outputs[i], traced.inputs.magnitudes[j]
                 yield Block(
                     rows[i],
                     columns[j],
@@ -126,8 +127,8 @@ class JacobianTransform(GradientTransform):
                 for j, block in zip(inputs.active, blocks[i], strict=True)
             }
             lines.append(inputs.filled(found, np.shape(out)))
-        treedef = traced.outputs.treedef
-        parts = inputs.parts(lambda group: _tree(treedef, group, lines))
+        structure = traced.outputs.structure
+        parts = inputs.parts(lambda group: _tree(structure, group, lines))
         return *parts, outputs, stacks.carried
 
     def _uncut(self, traced: Traced, stacks: Stacks) -> Uncut | None:
@@ -140,11 +141,11 @@ class JacobianTransform(GradientTransform):
         if is_symbolic([*stacks.outputs, *inputs.leaves]):
             return None
         # the recipe outlives the call, and so must hold none of its arrays
-        structure, treedef = inputs.abstract(), traced.outputs.treedef
+        structure, outside = inputs.abstract(), traced.outputs.structure
 
         def tree(blocks: list[list[Any]]) -> Any:
             columns = [dict(enumerate(line)) for line in blocks]
-            parts = structure.parts(lambda group: _tree(treedef, group, columns))
+            parts = structure.parts(lambda group: _tree(outside, group, columns))
             return structure.selection.pair(*parts)
 
         count = range(len(stacks.outputs))
@@ -162,9 +163,9 @@ class JacobianTransform(GradientTransform):
         return unit_ratio(traced.outputs.units[i], traced.inputs.units[j])
 
 
-def _tree(treedef: Any, group: Group, rows: list[Columns]) -> Any:
+def _tree(outside: Any, group: Group, rows: list[Columns]) -> Any:
     """The Jacobian with respect to one input: outputs outside, the input's tree inside."""
-    return treedef.unflatten([group.tree(row) for row in rows])
+    return outside.unflatten([group.tree(row) for row in rows])
 
 
 @decorating

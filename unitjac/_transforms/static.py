@@ -16,7 +16,7 @@ from typing import Any
 
 import jax
 
-from unitjac import _typed
+from unitjac import _key_order, _typed
 from unitjac._errors import path_text
 
 from .opened import Mould, mould_of
@@ -104,6 +104,7 @@ def pack(
     label: Callable[[tuple[Any, ...]], str] = _in_the_result,
     with_records: bool = False,
     looks_inside: bool = True,
+    as_written: bool = False,
 ) -> Packed:
     """Split ``tree`` into the leaves for which ``is_dynamic`` holds and the static rest.
 
@@ -121,6 +122,8 @@ def pack(
         Whether each dataclass and namespace is to be another one when it is unpacked.
     looks_inside : bool, default True
         Whether objects may hold tracers.
+    as_written : bool, default False
+        Whether keys come back in the order in which they are written here, and not sorted.
     """
     leaves, treedef = _typed.flatten(tree, is_leaf=is_leaf)
     arrays: list[Any] = []
@@ -137,6 +140,8 @@ def pack(
         opened = mould_of(leaf, named, with_records) if looks_inside else None
         skeleton.append(Static(leaf if opened is None else opened[0]))
         arrays += [] if opened is None else opened[1]
+    if as_written:
+        treedef = _key_order.structure(tree, is_leaf)
     return Packed(arrays, tuple(skeleton), treedef)
 
 

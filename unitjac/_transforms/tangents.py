@@ -154,7 +154,7 @@ def pushed(structure: Stripped, tangents: list[Any]) -> Any:
         ct if dtype_of(ct) == jax.dtypes.float0 else attach(ct, unit)
         for ct, unit in zip(tangents, structure.units, strict=True)
     ]
-    return structure.treedef.unflatten(leaves)
+    return structure.structure.unflatten(leaves)
 
 
 def seeds(inputs: Inputs, tangent: Any) -> list[Any]:

@@ -108,7 +108,9 @@ class Traced:
         self._check_outputs(stripped.magnitudes)
         self.reads = list(trace.reads)
         carried = aux, list(trace.outcome().items())
-        return stripped.magnitudes, pack(carried, is_jax_array, label=self._aux_label)
+        return stripped.magnitudes, pack(
+            carried, is_jax_array, label=self._aux_label, as_written=True
+        )
 
     def _aux_label(self, path: tuple[Any, ...]) -> str:
         return f"{path_text('aux', path[1:])} of {name_of(self.fun)}"

@@ -10,7 +10,7 @@ import abc
 import copy
 import functools
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -37,7 +37,7 @@ from .compiled import Compiled
 from .debug_nan import Checked, Flagged, all_finite, search_of
 from .inputs import Inputs
 from .nan_search import Part, Search
-from .plan import Plan, leaf_of
+from .plan import Leaf, Plan, leaf_of
 from .traced import Traced
 from .uncut import Uncut, in_blocks
 
@@ -155,8 +155,10 @@ class GradientTransform(abc.ABC):
         return Plan(
             title=self._title,
             **work,
-            inputs=tuple(map(leaf_of, inputs.labels, inputs.magnitudes, inputs.units)),
-            outputs=tuple(map(leaf_of, traced.output_labels, outputs, traced.outputs.units)),
+            inputs=_leaves(inputs.order, inputs.labels, inputs.magnitudes, inputs.units),
+            outputs=_leaves(
+                traced.outputs.order, traced.output_labels, outputs, traced.outputs.units
+            ),
             reads=tuple(map(self.selection.text_of, traced.reads)),
             writes=tuple(map(self.selection.text_of, traced.writes)),
             blocks=tuple(self._blocks(traced, outputs)),
@@ -295,3 +297,9 @@ class GradientTransform(abc.ABC):
                 "and outputs. Pass unit_aware=True to keep the units.",
                 UnitsDroppedWarning,
             )
+
+
+def _leaves(
+    order: Iterable[int], labels: Sequence[str], magnitudes: Sequence[Any], units: Sequence[Any]
+) -> tuple[Leaf, ...]:
+    return tuple(leaf_of(labels[k], magnitudes[k], units[k]) for k in order)

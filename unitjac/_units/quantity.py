@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from unitjac import _typed
+from unitjac import _key_order, _typed
 from unitjac._errors import dtype_of, in_full, library_folder
 from unitjac._foreign import is_foreign
 
@@ -47,7 +47,7 @@ class Stripped(NamedTuple):
 
     The key paths are those of the tree itself: a container may look at what it is made of, so that
     none is made of stand-ins. ``kinds`` has the structure of each leaf that is of a class derived
-    from ``Quantity``.
+    from ``Quantity``. ``written`` is None where JAX's order of the keys is the one as written.
     """
 
     magnitudes: list[Any]
@@ -55,13 +55,24 @@ class Stripped(NamedTuple):
     treedef: Any
     paths: list[tuple[Any, ...]]
     kinds: Mapping[int, Any] = MappingProxyType({})
+    written: _key_order.Written | None = None
+
+    @property
+    def structure(self) -> Any:
+        """What makes a tree of leaves, its keys in the order as written."""
+        return self.treedef if self.written is None else self.written.structure
+
+    @property
+    def order(self) -> Sequence[int]:
+        """The numbers of the leaves in the order as written."""
+        return range(len(self.units)) if self.written is None else self.written.order
 
     def attach(self, magnitudes: Sequence[Any]) -> Any:
         """The tree with other magnitudes, in the same units."""
         leaves = [attach(m, unit) for m, unit in zip(magnitudes, self.units, strict=True)]
         for k, kind in self.kinds.items():
             leaves[k] = kind.unflatten([magnitudes[k]])
-        return self.treedef.unflatten(leaves)
+        return self.structure.unflatten(leaves)
 
 
 def is_quantity(leaf: Any) -> bool:
@@ -82,7 +93,7 @@ def strip(tree: Any) -> Stripped:
     A quantity of another library is a leaf, whatever it is to JAX, and no array: who takes arrays
     refuses it.
     """
-    entries, treedef = _typed.flatten_with_path(tree, is_leaf=_is_whole)
+    entries, treedef, written = _key_order.flatten(tree, _is_whole)
     magnitudes: list[Any] = [leaf for _, leaf in entries]
     units: list[Unit | None] = [None] * len(entries)
     kinds: dict[int, Any] = {}
@@ -94,7 +105,8 @@ def strip(tree: Any) -> Stripped:
             kind = _typed.structure(leaf)
             if kind.num_leaves == 1:  # what else it holds would be kept beyond the trace
                 kinds[k] = kind
-    return Stripped(magnitudes, tuple(units), treedef, [path for path, _ in entries], kinds)
+    paths = [path for path, _ in entries]
+    return Stripped(magnitudes, tuple(units), treedef, paths, kinds, written)
 
 
 def attach(magnitude: Any, unit: Unit | None) -> Any:

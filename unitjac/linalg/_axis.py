@@ -20,15 +20,14 @@ import numpy as np
 from unitjac import _typed
 from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text, as_int, is_arraylike
-from unitjac._foreign import is_foreign, refuse_foreign
+from unitjac._foreign import refuse_foreign
+from unitjac._key_order import Written
 from unitjac._units.quantity import (
     Stripped,
     Unit,
     attach,
     is_dimensionless,
     is_one,
-    is_quantity,
-    parse_unit,
     rescale,
     same_dimension,
     strip,
@@ -38,6 +37,7 @@ from unitjac._units.quantity import (
 from unitjac._units.unit_text import unit_text
 
 from ._dtypes import joined_along
+from ._given_unit import as_unit, is_unit
 from ._names import (
     Name,
     beginning_with,
@@ -75,6 +75,8 @@ class Axis:
     names: tuple[Name, ...]
     # the names within the tree, of which treedef knows; a part has longer ones, those of the whole
     keys: tuple[Name, ...] = field(compare=False)
+    # the tree as it was written, where JAX sorts its keys: a matter of display alone
+    written: Written | None = field(compare=False, default=None)
 
     @classmethod
     def of(cls, tree: Any) -> Axis:
@@ -92,7 +94,7 @@ class Axis:
                 )
         names = tuple(map(name_of_path, paths))
         shapes = tuple(np.shape(m) for m in stripped.magnitudes)
-        return cls(stripped.treedef, shapes, stripped.units, names, names)
+        return cls(stripped.treedef, shapes, stripped.units, names, names, stripped.written)
 
     @cached_property
     def _hash(self) -> int:
@@ -107,10 +109,30 @@ class Axis:
         """What each leaf is called: ``p/g``; ``['p']['g']`` where two would read alike."""
         return labels_of(self.names)
 
+    @property
+    def shown(self) -> Sequence[int]:
+        """The numbers of the leaves in the order in which they are shown: the one as written."""
+        return range(len(self.units)) if self.written is None else self.written.order
+
+    @property
+    def shown_entries(self) -> np.ndarray:
+        """The numbers of the entries in the order in which they are shown."""
+        return self.positions(self.shown)
+
+    @property
+    def shown_labels(self) -> list[str]:
+        """The labels in the order in which they are shown."""
+        return [self.labels[k] for k in self.shown]
+
     @cached_property
     def sizes(self) -> list[int]:
         """How many entries each leaf has."""
         return [math.prod(shape) for shape in self.shapes]
+
+    @property
+    def structure(self) -> Any:
+        """What makes a tree of leaves, its keys in the order as written."""
+        return self.treedef if self.written is None else self.written.structure
 
     @property
     def is_leaf(self) -> bool:
@@ -220,7 +242,7 @@ class Axis:
             attach(part.reshape(shape + rest), unit)
             for part, shape, unit in zip(self.cut(vector), self.shapes, self.units, strict=True)
         ]
-        return self.treedef.unflatten(leaves)
+        return self.structure.unflatten(leaves)
 
     def cut(self, array: Any, axis: int = 0) -> list[Any]:
         """One axis of ``array`` in pieces of the leaves' sizes."""
@@ -253,13 +275,13 @@ class Axis:
         if isinstance(units, Axis):
             leaves, names = list(units.units), units.names
         else:
-            found = _typed.flatten_with_path(units, is_leaf=_is_unit)[0]
+            found = _typed.flatten_with_path(units, is_leaf=is_unit)[0]
             leaves = [leaf for _, leaf in found]
             names = tuple(name_of_path(path) for path, _ in found)
         if names not in (((),), _list_keys(len(names))):  # units in a list are in our order
             order = order_by_name(self.keys, names) or order_by_name(self.names, names)
             if order is None:
-                mine, theirs = differing(self.labels, labels_of(names))
+                mine, theirs = differing(self.shown_labels, labels_of(names))
                 raise ValueError(
                     f"there are the leaves {mine}, got units for {theirs}. Give one for each leaf, "
                     "by its name or in a list, or a single one for all."
@@ -269,10 +291,10 @@ class Axis:
             leaves *= len(self.units)
         if len(leaves) != len(self.units):
             raise ValueError(
-                f"there are {len(self.units)} leaves ({', '.join(self.labels)}), got "
+                f"there are {len(self.units)} leaves ({', '.join(self.shown_labels)}), got "
                 f"{len(leaves)} units. Give one for each leaf, or a single one for all."
             )
-        return self.with_units(list(map(_as_unit, leaves)))
+        return self.with_units(list(map(as_unit, leaves)))
 
     def order_of(self, other: Axis, what: str, that: str) -> list[int]:
         """For each leaf here the number of the leaf of ``other`` that has its name.
@@ -292,7 +314,7 @@ class Axis:
         """
         order = self.pairing(other)
         if order is None:
-            mine, theirs = differing(self.labels, other.labels)
+            mine, theirs = differing(self.shown_labels, other.shown_labels)
             raise ValueError(
                 f"{what} are {mine}, {that} are {theirs}: leaves are paired by their names, and "
                 "these differ. Give both the same keys; UnitMatrix(A.array, rows=tree, cols=tree) "
@@ -369,12 +391,17 @@ class Axis:
         if not found:
             raise KeyError(
                 f"there is no {name} leaf {'/'.join(map(str, keys))!r}; there are "
-                f"{', '.join(self.labels)}."
+                f"{', '.join(self.shown_labels)}."
             )
         names = tuple(self.names[k] for k in found)
+        written = None
         outside = len(names[0]) - len(self.keys[found[0]])
         if outside >= 0 and all(self.names[k][outside:] == self.keys[k] for k in found):
-            treedef = self._subtree(found[0], depth - outside)
+            treedef = _subtree(self.treedef, found[0], depth - outside)
+            if self.written is not None:
+                order = [found.index(k) for k in self.shown if k in found]
+                structure = _subtree(self.structure, found[0], depth - outside)
+                written = Written(structure, tuple(order))
             inner = tuple(self.keys[k][max(depth - outside, 0) :] for k in found)
         else:  # entries that were taken one by one stand in a list, whatever their names
             treedef = _typed.structure([0] * len(found) if len(found) > 1 else 0)
@@ -385,19 +412,9 @@ class Axis:
             tuple(self.units[k] for k in found),
             names,
             inner,
+            written,
         )
         return part, self.positions(found)
-
-    def _subtree(self, leaf: int, depth: int) -> Any:
-        """The tree around a leaf, ``depth`` keys inside of the whole."""
-        tree = self.treedef
-        for _ in range(depth):
-            for child in tree.children():
-                if leaf < child.num_leaves:
-                    tree = child
-                    break
-                leaf -= child.num_leaves
-        return tree
 
     def _take_entry(self, index: Any, name: str) -> tuple[Axis, np.ndarray]:
         position = as_int(index)
@@ -462,6 +479,17 @@ def odd_one(units: Sequence[Unit | None]) -> int | None:
     return None
 
 
+def _subtree(tree: Any, leaf: int, depth: int) -> Any:
+    """The tree around a leaf, ``depth`` keys inside of the whole."""
+    for _ in range(depth):
+        for child in tree.children():
+            if leaf < child.num_leaves:
+                tree = child
+                break
+            leaf -= child.num_leaves
+    return tree
+
+
 def _runs(leaves: np.ndarray) -> Iterator[tuple[int, int]]:
     start = 0
     for k in range(1, len(leaves) + 1):
@@ -472,20 +500,3 @@ def _runs(leaves: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def _list_keys(count: int) -> tuple[Name, ...]:
     return tuple((str(k),) for k in range(count))
-
-
-def _is_unit(leaf: Any) -> bool:
-    return leaf is None or is_quantity(leaf) or is_foreign(leaf)
-
-
-def _as_unit(unit: Any) -> Unit | None:
-    if isinstance(unit, str):
-        return parse_unit(unit)
-    if isinstance(unit, Unit):
-        return unit
-    if is_quantity(unit):
-        return unit.unit
-    if unit is None or is_arraylike(unit):
-        return None
-    refuse_foreign(unit, "a unit")
-    raise TypeError(f"a unit, its text or a quantity was expected, got {array_text(unit)}.")

@@ -105,8 +105,8 @@ def cut(array: Any, rows: Axis, cols: Axis) -> Any:
         unit = unit_ratio(rows.units[i], cols.units[j])
         return attach_block(part.reshape(rows.shapes[i] + cols.shapes[j]), unit)
 
-    return rows.treedef.unflatten(
-        cols.treedef.unflatten(block(part, i, j) for j, part in enumerate(cols.cut(line, axis=1)))
+    return rows.structure.unflatten(
+        cols.structure.unflatten(block(part, i, j) for j, part in enumerate(cols.cut(line, axis=1)))
         for i, line in enumerate(rows.cut(array))
     )
 

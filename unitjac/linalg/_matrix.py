@@ -164,7 +164,7 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
             cols = Axis.of(like_inputs)
             return cls(joined([Part(blocks, cols.treedef)], rows, cols), rows, cols)
         selection = select(grad_states, None if like_inputs is None else 0)
-        values = selection.state_tree.unflatten([state.value for state in selection.states])
+        values = selection.state_structure.unflatten([state.value for state in selection.states])
         cols = Axis.of(selection.pair(values, like_inputs))
         return cls(joined(parts_of(blocks, like_inputs, selection), rows, cols), rows, cols)
 

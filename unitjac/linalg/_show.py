@@ -59,7 +59,7 @@ def as_html(array: Any, rows: Axis, cols: Axis) -> str:
         f"<tr><th style='text-align:left'>{html.escape(text)}</th>"
         + "".join(f"<td>{_number(value)}</td>" for value in line)
         + "</tr>"
-        for text, line in zip(_entry_texts(rows), np.asarray(dense(array)), strict=True)
+        for text, line in zip(_entry_texts(rows), _shown(array, rows, cols), strict=True)
     )
     caption = f"UnitMatrix {rows.size} x {cols.size}: row unit / column unit"
     # styles stand in the elements: pages that show notebooks strip style sheets
@@ -75,7 +75,7 @@ def as_frame(array: Any, rows: Axis, cols: Axis) -> Any:
     with needing("to_pandas", "pandas", "pandas"):
         import pandas as pd
     return pd.DataFrame(
-        np.asarray(dense(array)),
+        _shown(array, rows, cols),
         index=pd.MultiIndex.from_arrays(_labels_and_units(rows), names=("row", "unit")),
         columns=pd.MultiIndex.from_arrays(_labels_and_units(cols), names=("column", "unit")),
     )
@@ -98,8 +98,9 @@ def _are_reciprocal(rows: Axis, cols: Axis) -> bool:
 
 def _blocks(array: Any, rows: Axis, cols: Axis) -> Iterator[tuple[str, ...]]:
     range_of = _ranges(array)
-    for i, row in enumerate(rows.labels):
-        for j, col in enumerate(cols.labels):
+    for i in rows.shown:
+        for j in cols.shown:
+            row, col = rows.labels[i], cols.labels[j]
             shape, unit = rows.shapes[i] + cols.shapes[j], entry_unit_text(rows, i, cols, j)
             values = range_of(rows.spans[i], cols.spans[j], _plain_factor(rows, i, cols, j))
             yield row or ".", col or ".", str(shape), unit, values
@@ -156,5 +157,11 @@ def _entry_texts(axis: Axis) -> list[str]:
 
 
 def _labels_and_units(axis: Axis) -> tuple[list[str], list[str]]:
-    units = [_TEXTS.of(unit) for unit in axis.entry_units]
-    return [label or str(k) for k, label in enumerate(axis.entry_labels)], units
+    names, order = axis.entry_labels, axis.shown_entries
+    units = [_TEXTS.of(axis.entry_units[k]) for k in order]
+    return [names[k] or str(k) for k in order], units
+
+
+def _shown(array: Any, rows: Axis, cols: Axis) -> np.ndarray:
+    """The magnitudes, rows and columns in the order in which they are shown."""
+    return np.asarray(dense(array))[np.ix_(rows.shown_entries, cols.shown_entries)]

@@ -238,9 +238,7 @@ def _ticks(on: Canvas, found: _Map, mappable: Any, length: float) -> list[float]
     """Zero, both ends, and the powers of ten in between for which there is room."""
     if found.linear is None:
         return [-1.0, -0.5, 0.0, 0.5, 1.0]
-    powers = 10.0 ** np.arange(
-        math.ceil(math.log10(found.linear)), math.log10(found.limit) + 1e-9
-    )
+    powers = 10.0 ** np.arange(math.ceil(math.log10(found.linear)), math.log10(found.limit) + 1e-9)
     kept: list[float] = []
     for tick in [0.0, found.limit, *powers[::-1].tolist()]:
         for signed in {tick, -tick}:

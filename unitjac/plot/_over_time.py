@@ -243,8 +243,14 @@ def _name_ends(on: Canvas, lines: list[_Line]) -> None:
             va="center",
             parse_math=False,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": LINE_COLORS[k % 4], "linewidth": 0.7,
-                        "linestyle": DASHES[k // 4 % 4], "shrinkA": 1, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": LINE_COLORS[k % 4],
+                "linewidth": 0.7,
+                "linestyle": DASHES[k // 4 % 4],
+                "shrinkA": 1,
+                "shrinkB": 0,
+            },
         )
     on.axes.set_ylim(low, high)
 

@@ -152,12 +152,9 @@ def _fits(on: Canvas, span: Span, pitch: float) -> bool:
 def _without_overlap(spans: Sequence[Span], extents: Sequence[float], pitch: float) -> list[Span]:
     """The spans whose labels do not overlap each other: the large ones first."""
     kept: list[tuple[Span, float]] = []
-    for span, extent in sorted(
-        zip(spans, extents, strict=True), key=lambda pair: -pair[0].size
-    ):
+    for span, extent in sorted(zip(spans, extents, strict=True), key=lambda pair: -pair[0].size):
         if all(
-            abs(span.middle - other.middle) * pitch >= (extent + taken) / 2
-            for other, taken in kept
+            abs(span.middle - other.middle) * pitch >= (extent + taken) / 2 for other, taken in kept
         ):
             kept.append((span, extent))
     return sorted((span for span, _ in kept), key=lambda span: span.start)

@@ -149,16 +149,17 @@ class Canvas:
         return self.axes.text(x, y, text, fontsize=size, **options)
 
 
-def canvas(
-    ax: Axes | None, columns: Columns, width: Any = None, background: Any = None
-) -> Canvas:
+def canvas(ax: Axes | None, columns: Columns, width: Any = None, background: Any = None) -> Canvas:
     """Axes that were given, or those of a new figure that is as wide as a column."""
     with needing("a picture", "matplotlib", "plot"):
         import matplotlib.pyplot as plt
     if ax is not None:
         found = Canvas(ax, False, _behind(ax) if background is None else background)
     else:
-        size = (_width_mm(columns, width) / 25.4, 10.0)  # high enough for anything, until it is known
+        size = (
+            _width_mm(columns, width) / 25.4,
+            10.0,
+        )  # high enough for anything, until it is known
         ax = plt.subplots(figsize=size, layout="constrained")[1]
         known = _preferred() if background is None else background
         face: Any = "none" if known is None else known

@@ -133,8 +133,12 @@ def _values(on: Canvas, rows: tuple[Sensitivity, ...]) -> None:
 
     def ends(span: float) -> tuple[float, float]:
         by_point = span / across
-        low = min(min(0.0, s - r * by_point if s < 0 else 0.0) for s, r in zip(sizes, room, strict=True))
-        high = max(max(0.0, s + r * by_point if s >= 0 else 0.0) for s, r in zip(sizes, room, strict=True))
+        low = min(
+            min(0.0, s - r * by_point if s < 0 else 0.0) for s, r in zip(sizes, room, strict=True)
+        )
+        high = max(
+            max(0.0, s + r * by_point if s >= 0 else 0.0) for s, r in zip(sizes, room, strict=True)
+        )
         return low, high
 
     def spanned(span: float) -> float:

@@ -69,7 +69,7 @@ def _like(side: Side, tree: Any) -> list[Any]:
     except (ValueError, TypeError) as error:
         raise ValueError(
             "pattern must be one matrix, or a tree of blocks as the Jacobian has them, with None "
-            f"for a block of zeros. For {', '.join(side.labels)} came {_short(tree)}."
+            f"for a block of zeros. For {', '.join(side.shown_labels)} came {_short(tree)}."
         ) from error
 
 

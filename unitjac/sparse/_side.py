@@ -20,6 +20,11 @@ class Side(NamedTuple):
     axis: Axis
     labels: list[str]
 
+    @property
+    def shown_labels(self) -> list[str]:
+        """The labels in the order in which the user wrote them."""
+        return [self.labels[k] for k in self.axis.shown]
+
     def place(self, k: int) -> str:
         """What messages call the k-th entry: ``argument 0['V'][3]``."""
         starts = self.axis.offsets

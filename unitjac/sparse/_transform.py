@@ -7,6 +7,7 @@ pattern is found or coloured, how seeds are swept.
 from __future__ import annotations
 
 import abc
+import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -309,9 +310,13 @@ class SparseTransform(GradientTransform):
     def _blocks(self, traced: Traced, outputs: list[Any]) -> Iterable[Block]:
         seen = Outputs(outputs, traced.outputs, traced.output_labels)
         rows, cols = self._sides(traced.inputs, seen)
-        for row, m, above in zip(rows.labels, rows.axis.shapes, rows.axis.units, strict=True):
-            for col, n, below in zip(cols.labels, cols.axis.shapes, cols.axis.units, strict=True):
-                yield Block(row, col, m + n, quotient_text(above, below))
+        for i, j in itertools.product(rows.axis.shown, cols.axis.shown):
+            yield Block(
+                rows.labels[i],
+                cols.labels[j],
+                rows.axis.shapes[i] + cols.axis.shapes[j],
+                quotient_text(rows.axis.units[i], cols.axis.units[j]),
+            )
 
 
 Planned = TypeVar("Planned", bound=SparseTransform)
