@@ -250,3 +250,39 @@ def test_picture_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"needs matplotlib.*pip install 'unitjac\[plot\]'"):
         plot_sensitivities(sensitivity_table(ohm, OHM))
+
+
+@pytest.mark.parametrize("nothing", [{}, (), {"a": None}, {"a": jnp.ones(0)}])
+def test_a_function_without_a_number_is_told_what_to_return(nothing: Any) -> None:
+    def empty(p: dict[str, Any]) -> Any:
+        return nothing
+
+    with pytest.raises(ValueError, match=r"empty returns no number, .* Return a quantity"):
+        sensitivity_table(empty, OHM)
+
+
+def difference(p: dict[str, Any]) -> dict[str, Any]:
+    return {"net": p["g"] * (p["V"] - p["E"]), "steep": u.math.exp(p["V"] / p["k"]), "g": p["g"]}
+
+
+@pytest.mark.parametrize(
+    "unit", [{}, {"V": -0.06499 * u.volt}, {"E": -65e3 * u.uvolt, "g": 1e-3 * u.mS}]
+)
+def test_a_small_difference_of_large_terms_is_named(unit: dict[str, Any]) -> None:
+    point = {"g": 1.0 * u.uS, "V": -64.99 * u.mV, "E": -65.0 * u.mV, "k": 0.1 * u.mV, **unit}
+    with jax.enable_x64(True):
+        table = sensitivity_table(difference, point)
+    # the exponential of -649.9, the steepest that there is, is no difference
+    assert 600 < abs(row_of(table, "steep", "V").relative) < 700
+    assert table.cancelled == ("net",)
+    assert table.top(1).cancelled == ("net",)
+    assert table.select(["steep"]).cancelled == ()
+    np.testing.assert_allclose(abs(row_of(table, "net", "E").relative), 6500, rtol=1e-9)
+
+
+def test_a_difference_far_from_zero_is_not_named() -> None:
+    with jax.enable_x64(True):
+        table = sensitivity_table(hh.membrane, hh.membrane_inputs())
+        near_rest = {**hh.membrane_inputs(), "V": -65.0 * u.mV}
+        assert table.cancelled == ()
+        assert sensitivity_table(hh.membrane, near_rest).cancelled[0] == "dV/dt"

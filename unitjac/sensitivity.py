@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from . import _typed
+from ._transforms.arguments import name_of
 from ._transforms.jacobian import jacobian
 from ._units.quantity import is_quantity, unit_ratio
 
@@ -26,6 +27,9 @@ Value = Any
 Path = tuple[str, ...]
 
 _MAX_ROWS = 10_000
+# No function of one number that floating point can hold is as steep: exp(x) has the relative
+# sensitivity x, and leaves the range of float64 at x = 709.
+_CANCELLED = 1_000.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,31 @@ class SensitivityTable:
     outputs: Mapping[str, Value]
     rows: tuple[Sensitivity, ...]
 
+    @property
+    def cancelled(self) -> tuple[str, ...]:
+        """Labels of the outputs that are a small difference of large terms.
+
+        The largest relative sensitivity of an output says how many times its terms are as large as
+        itself. Where that is more than a thousand, the terms cancel: by its slope, a change of one
+        parameter by less than a thousandth takes the output to zero. Relative sensitivities
+        have no unit, so that the units of inputs and outputs do not matter.
+
+        An output that is zero, or rounding, is not among them: it has no relative sensitivity.
+
+        Examples
+        --------
+        >>> import brainunit as u
+        >>> table = sensitivity_table(lambda p: {"net": p["a"] - p["b"], "sum": p["a"] + p["b"]},
+        ...                           {"a": 1.0 * u.nA, "b": 0.9999 * u.nA})
+        >>> table.cancelled
+        ('net',)
+        """
+        return tuple(
+            output
+            for output in self.outputs
+            if any(abs(row.relative or 0.0) > _CANCELLED for row in self.of(output))
+        )
+
     def of(self, output: str) -> tuple[Sensitivity, ...]:
         """The rows of one output."""
         return tuple(row for row in self.rows if row.output == output)
@@ -146,9 +175,9 @@ def sensitivity_table(
     Raises
     ------
     TypeError
-        If an output is complex.
+        If an output is complex, or the function returns None.
     ValueError
-        If the table would have more than 10,000 rows.
+        If the function returns no number at all, or the table would have more than 10,000 rows.
 
     Examples
     --------
@@ -179,7 +208,7 @@ def sensitivity_table(
     blocks, values = dict(_leaves(jac)), dict(_leaves(value))
     ins = [_Entries.of(path, leaf, "input") for path, leaf in _leaves(inputs)]
     outs = [_Entries.of(path, values[path], "output") for path in paths]
-    _check_size(outs, ins)
+    _check_size(outs, ins, function)
     rows = [row for o in outs for row in _rows_of(o, ins, blocks)]
     return SensitivityTable(_scalars(ins), _scalars(outs), tuple(rows))
 
@@ -253,8 +282,13 @@ def _scalars(entries: Iterable[_Entries]) -> dict[str, Value]:
     return {label: e.value(k) for e in entries for k, label in enumerate(e.labels)}
 
 
-def _check_size(outs: list[_Entries], ins: list[_Entries]) -> None:
+def _check_size(outs: list[_Entries], ins: list[_Entries], function: Callable[..., Any]) -> None:
     sizes = [sum(entries.magnitudes.size for entries in side) for side in (outs, ins)]
+    if not sizes[0]:
+        raise ValueError(
+            f"{name_of(function)} returns no number, so that the table has no output. Return a "
+            'quantity, an array, or a dict of them, as in {"I": g * V}.'
+        )
     if sizes[0] * sizes[1] > _MAX_ROWS:
         raise ValueError(
             f"{sizes[0]} outputs and {sizes[1]} inputs would make a table of "

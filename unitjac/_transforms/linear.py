@@ -343,6 +343,7 @@ def _trace(
         check_output=functools.partial(check_output, mode="fwd", holomorphic=False, allow_int=True),
         memory=Memory.of(fun),
         offers=offers,
+        none_passes=True,
     )
 
 

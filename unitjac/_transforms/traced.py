@@ -63,6 +63,8 @@ class Traced:
         The programs of ``fun`` that JAX remembers.
     offers : collection of str
         The parameters that messages may advise.
+    none_passes : bool
+        Whether ``fun`` may return None, as JAX lets it in products.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Traced:
         check_output: CheckOutput,
         memory: Memory,
         offers: Offers,
+        none_passes: bool = False,
     ):
         self.fun = fun
         self.inputs = inputs
@@ -85,6 +88,7 @@ class Traced:
         self.check_output = check_output
         self.memory = memory
         self.offers = offers
+        self.none_passes = none_passes
         self.is_inside = runs_inside()
         self.outputs = Stripped([], (), None, [])
         self.reads: list[State] = []
@@ -102,6 +106,11 @@ class Traced:
         if self.check_states:
             check_used(trace, self.inputs.selection, self.fun)
         output, aux = self._split(result)
+        if output is None and not self.none_passes:
+            raise TypeError(
+                f"{name_of(self.fun)} returns None, so that there is nothing to differentiate: is "
+                "its return statement missing? Return a quantity, an array, or a dict of them."
+            )
         stripped = strip(output)
         # the structure only: a magnitude kept here would keep a tracer alive
         self.outputs = stripped._replace(magnitudes=[])
