@@ -17,6 +17,7 @@ When = Literal["on import", "on call", "never, for types"]
 PACKAGE = Path(__file__).parent.parent / "unitjac"
 
 FLOORS = {
+    "_display": 0,
     "_errors": 0,
     "_foreign": 0,
     "_key_order": 0,
@@ -35,14 +36,19 @@ FLOORS = {
     "testing": 5,
     "__main__": 6,
     "_cli": 6,
-    "_display": 6,
     "plot": 6,
     "": 6,  # the door, unitjac/__init__.py; the program beside it is its first user
 }
 DOOR = "unitjac"
 
-# floor 6 only, so that `import unitjac` stays light
-PROGRAM = {"click", "rich", "jinja2", "platformdirs"}
+# what each of these areas alone imports, so that `import unitjac` stays light
+AT_HOME = {
+    "click": "_cli",
+    "platformdirs": "_cli",
+    "rich": "_display",
+    "jinja2": "_display",
+    "markupsafe": "_display",
+}
 OPTIONAL = {
     "astropy",
     "brainstate",
@@ -203,8 +209,12 @@ def engine_that_knows_too_much(imports: list[Import]) -> list[Import]:
     ]
 
 
-def program_below_its_floor(imports: list[Import]) -> list[Import]:
-    return [found for found in imports if found.package in PROGRAM and floor_of(found.module) != 6]
+def drawing_elsewhere(imports: list[Import]) -> list[Import]:
+    return [
+        found
+        for found in imports
+        if found.package in AT_HOME and area_of(found.module) != AT_HOME[found.package]
+    ]
 
 
 def optional_at_the_top(imports: list[Import]) -> list[Import]:
@@ -214,7 +224,8 @@ def optional_at_the_top(imports: list[Import]) -> list[Import]:
 def optional_in_two_places(imports: list[Import]) -> list[str]:
     where: dict[str, set[str]] = {}
     for found in filter(optional, imports):
-        where.setdefault(found.package, set()).add(found.module)
+        if found.when != "never, for types":
+            where.setdefault(found.package, set()).add(found.module)
     return [f"{name} in {sorted(m)}" for name, m in where.items() if len(m) > 1]
 
 
@@ -227,7 +238,7 @@ IMPORT_RULES = [
     circles,
     units_where_they_are_not_known,
     engine_that_knows_too_much,
-    program_below_its_floor,
+    drawing_elsewhere,
     optional_at_the_top,
     optional_in_two_places,
     private_jax,
@@ -269,7 +280,7 @@ PLANTED = {
         "unitjac._engine.dense": "from .._states.state import State",
         "unitjac._states.state": "",
     },
-    program_below_its_floor: {"unitjac.sensitivity": "def f():\n    import rich.table"},
+    drawing_elsewhere: {"unitjac.sensitivity": "def f():\n    import rich.table"},
     optional_at_the_top: {"unitjac.plot": "import matplotlib.pyplot as plt"},
     optional_in_two_places: {
         "unitjac.plot": "def f():\n    import pandas",

@@ -1,4 +1,4 @@
-"""What people see: results described once, and rendered as text, HTML, Markdown, CSV and data frames.
+"""What people see: results described once, and rendered as text, HTML, Markdown, CSV and frames.
 
 A result describes itself as a :class:`Report` of typed columns; whatever shows it, a terminal, a
 notebook or a page, renders that one description.
@@ -8,8 +8,9 @@ derivatives.
 """
 
 from .columns import Bar, Column, Label, Number, Unit, Verdict, Words
+from .displayed import Displayed
 from .numbers import aligned, full_text, number_text, value_text
-from .report import Displayed, Facts, Heat, Point, Report, Section, Table
+from .report import Facts, Heat, Point, Report, Section, Table
 
 __all__ = [
     "Bar",

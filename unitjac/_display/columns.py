@@ -85,8 +85,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Bar:
-    """Bars from -1 to 1, to either side of nothing; None for no bar. They say nothing of their own,
-    so that they are left out of Markdown, CSV and data frames."""
+    """Bars from -1 to 1, to either side of nothing; None for no bar.
+
+    They say nothing of their own, so that Markdown, CSV and data frames leave them out.
+    """
 
     values: Sequence[float | None]
     title: str = ""

@@ -1,22 +1,17 @@
 """The description of a result: a title, and parts below it.
 
-Owns: :class:`Report` and its parts, :class:`Displayed` for what describes itself so. Never touches:
-how it is drawn; the renderers are imported when they are asked for.
+Owns: :class:`Report` and its parts. Never touches: how it is drawn.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from .columns import Column, length
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-__all__ = ["Displayed", "Facts", "Heat", "Part", "Point", "Report", "Section", "Table"]
+__all__ = ["Facts", "Heat", "Part", "Point", "Report", "Section", "Table"]
 
 
 @dataclass(frozen=True)
@@ -162,67 +157,3 @@ class Report:
     def tables(self) -> list[Table]:
         """The tables among the parts."""
         return [part for part in self.parts if isinstance(part, Table)]
-
-
-class Displayed(ABC):
-    """What describes itself by a report, and is shown in all ways that there are."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def report(self) -> Report:
-        """The description that every way of showing this is made of."""
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def to_text(self, width: int | None = None) -> str:
-        """Plain text for a terminal or a file.
-
-        Parameters
-        ----------
-        width : int, optional
-            How many columns there are; by default those of the terminal, and 100 in a file.
-        """
-        from .text import as_text
-
-        return as_text(self.report(), width)
-
-    def to_html(self) -> str:
-        """An element of HTML that needs nothing beside it."""
-        from .html import as_html
-
-        return as_html(self.report())
-
-    def to_markdown(self, digits: int | None = 4) -> str:
-        """Tables in Markdown.
-
-        Parameters
-        ----------
-        digits : int or None, default 4
-            How many significant digits a number has; None for all.
-        """
-        from .plain import as_markdown
-
-        return as_markdown(self.report(), digits)
-
-    def to_csv(self) -> str:
-        """The table as comma-separated values, all digits, units in columns of their own."""
-        from .plain import as_csv
-
-        return as_csv(self.report())
-
-    def to_pandas(self) -> DataFrame:
-        """The table as a data frame, units in columns of their own.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed.
-        """
-        from .frame import as_frame
-
-        return as_frame(self.report())
