@@ -167,7 +167,7 @@ def steady_gates(V: Quantity) -> dict[str, jax.Array]:
     >>> {gate: round(float(x), 3) for gate, x in steady_gates(-65.0 * u.mV).items()}
     {'m': 0.053, 'h': 0.596, 'n': 0.318}
     """
-    return {gate: alpha(V) / (alpha(V) + beta(V)) for gate, (alpha, beta) in _GATES.items()}
+    return dict(zip(_GATES, _steady_compiled(V), strict=True))
 
 
 def currents(state: Quantities, params: Quantities) -> dict[str, Quantity]:
@@ -319,6 +319,15 @@ def membrane_inputs() -> dict[str, Quantity]:
 _HALVINGS = 80
 
 _GATES = {"m": (alpha_m, beta_m), "h": (alpha_h, beta_h), "n": (alpha_n, beta_n)}
+
+
+def _steady(V: Quantity) -> list[jax.Array]:
+    rates = [(alpha(V), beta(V)) for alpha, beta in _GATES.values()]
+    return [jnp.asarray(alpha / (alpha + beta)) for alpha, beta in rates]
+
+
+# one program in place of a dozen, which all would be loaded when `unitjac` starts
+_steady_compiled: Callable[[Quantity], list[jax.Array]] = jax.jit(_steady)
 
 
 def _ratio(V: Quantity, zero: float, width: float) -> jax.Array:
