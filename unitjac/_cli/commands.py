@@ -22,7 +22,6 @@ from unitjac import __version__
 from unitjac._cli.program import Program
 
 if TYPE_CHECKING:
-    from unitjac._cli.job import Job
     from unitjac.sensitivity import SensitivityTable
 
 __all__ = ["main"]
@@ -52,7 +51,6 @@ def main() -> None:
 def models(to_json: bool) -> None:
     """List the built-in models."""
     with _without_matplotlib():
-        from unitjac._cli.terminal import console, print_models
         from unitjac.models import BUILT_IN
     if to_json:
         listed = [
@@ -60,7 +58,10 @@ def models(to_json: bool) -> None:
         ]
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
     else:
-        print_models(console(), list(BUILT_IN.values()))
+        from unitjac._cli.shown import of_models
+        from unitjac._display.terminal import print_report
+
+        print_report(of_models(BUILT_IN.values()))
 
 
 @main.command(
@@ -98,6 +99,13 @@ def models(to_json: bool) -> None:
     metavar="FILE",
     help="Write a page of HTML to FILE, in place of the table.",
 )
+@click.option(
+    "--csv",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write all rows to FILE as comma-separated values, in place of the table; - prints them.",
+)
+@click.option("--markdown", "to_markdown", is_flag=True, help="Print the table in Markdown.")
 @click.option("--json", "to_json", is_flag=True, help="Print JSON, all numbers in full.")
 @click.option(
     "--x64/--no-x64",
@@ -122,6 +130,8 @@ def sensitivity(
     top: int | None,
     zeros: bool,
     html: Path | None,
+    csv: Path | None,
+    to_markdown: bool,
     to_json: bool,
     x64: bool,
     cache: bool,
@@ -143,25 +153,29 @@ def sensitivity(
 
         from unitjac._cli.failures import explained
         from unitjac._cli.job import prepare
+        from unitjac._cli.shown import Shown
         from unitjac.sensitivity import sensitivity_table
     with explained(model, traceback):
         with jax.enable_x64(x64), contextlib.redirect_stdout(sys.stderr):
             # What a model prints must not end up in the middle of a JSON document.
             job = prepare(model, params, settings)
             table = sensitivity_table(job.function, job.inputs, jit=built_in)
-            table = _chosen(table, outputs)
-        page = None if html is None else _page(job, table, zeros, top)
-    if html is not None and page is not None:
-        _save(html, page)
+            table = _chosen(table, outputs, top)
+        shown = Shown(job, table, zeros)
+        written = [(html, shown.to_page), (csv, shown.to_csv)]
+        texts = [(path, text()) for path, text in written if path is not None]
+    for path, text in texts:
+        _save(path, text)
     if to_json:
         from unitjac._cli.json import as_json
 
-        shown = table if top is None else table.top(top)
-        click.echo(as_json(job, shown, "float64" if x64 else "float32"))
-    elif html is None:
-        from unitjac._cli.terminal import console, print_table
+        click.echo(as_json(job, table, "float64" if x64 else "float32"))
+    elif to_markdown:
+        click.echo(shown.to_markdown(), nl=False)
+    elif not texts:
+        from unitjac._display.terminal import print_report
 
-        print_table(console(), job, table, zeros=zeros, top=top)
+        print_report(shown.report())
 
 
 @contextlib.contextmanager
@@ -180,24 +194,22 @@ def _without_matplotlib() -> Generator[None]:
         del sys.modules["matplotlib"]
 
 
-def _page(job: Job, table: SensitivityTable, zeros: bool, top: int | None) -> str:
-    from unitjac._cli.page import as_page
-
-    return as_page(job, table, zeros=zeros, top=top)
-
-
-def _chosen(table: SensitivityTable, outputs: tuple[str, ...]) -> SensitivityTable:
+def _chosen(table: SensitivityTable, outputs: tuple[str, ...], top: int | None) -> SensitivityTable:
     from unitjac._cli.failures import BadInput
 
     try:
-        return table.select(outputs) if outputs else table
+        chosen = table.select(outputs) if outputs else table
     except KeyError as error:
         raise BadInput(f"--output: {error.args[0]}") from None
+    return chosen if top is None else chosen.top(top)
 
 
 def _save(path: Path, text: str) -> None:
     from unitjac._cli.failures import BadInput
 
+    if str(path) == "-":
+        click.echo(text, nl=False)
+        return
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

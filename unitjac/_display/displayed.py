@@ -1,7 +1,7 @@
 """What describes itself, and so is shown in every way that there is.
 
-Owns: :class:`Displayed`. Never touches: how a report is drawn; the renderers, and the libraries that
-they need, are imported when they are asked for.
+Owns: :class:`Displayed`. Never touches: how a report is drawn; the renderers, and the libraries
+that they need, are imported when they are asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ class Displayed(ABC):
     @abstractmethod
     def report(self) -> Report:
         """The description that every way of showing this is made of."""
+
+    def full_report(self) -> Report:
+        """The description with every row, where ``report`` leaves some out: for data."""
+        return self.report()
 
     def __str__(self) -> str:
         return self.to_text()
@@ -63,10 +67,10 @@ class Displayed(ABC):
         return as_markdown(self.report(), digits)
 
     def to_csv(self) -> str:
-        """The table as comma-separated values, all digits, units in columns of their own."""
+        """Comma-separated values: every row, all digits, units in columns of their own."""
         from .plain import as_csv
 
-        return as_csv(self.report())
+        return as_csv(self.full_report())
 
     def to_pandas(self) -> DataFrame:
         """The table as a data frame, units in columns of their own.
@@ -78,4 +82,4 @@ class Displayed(ABC):
         """
         from .frame import as_frame
 
-        return as_frame(self.report())
+        return as_frame(self.full_report())

@@ -22,8 +22,8 @@ def number_text(number: complex, digits: int = _SIGNIFICANT) -> str:
 
     Examples
     --------
-    >>> [number_text(x) for x in (3.0, -0.00795689, 12345.6, 2.5e-9, 0.0)]
-    ['3.000', '-0.007957', '12346', '2.500e-09', '0']
+    >>> [number_text(x) for x in (3.0, -0.00795689, 12345.6, 2.5e-9, 0.99999999, 0.0)]
+    ['3.000', '-0.007957', '12346', '2.500e-09', '1.000', '0']
     """
     if isinstance(number, complex):
         imaginary = number_text(number.imag, digits)
@@ -33,7 +33,8 @@ def number_text(number: complex, digits: int = _SIGNIFICANT) -> str:
         return f"{number:g}".removeprefix("-0") or "0"
     if not _SMALL <= abs(number) < _LARGE:
         return f"{number:.{digits - 1}e}"
-    decimals = digits - 1 - math.floor(math.log10(abs(number)))
+    exponent = int(f"{number:.{digits - 1}e}".partition("e")[2])  # of the rounded number
+    decimals = digits - 1 - exponent
     return f"{number:.{max(decimals, 0)}f}"
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unitjac._units.quantity import is_quantity
-from unitjac.sensitivity import Sensitivity, SensitivityTable
 
 from ._labels import short_number, unit_label
 from ._style import BLUE, NORMAL, ORANGE, Canvas, Columns, canvas, widened
 
 if TYPE_CHECKING:
+    from unitjac.sensitivity import Sensitivity, SensitivityTable
+
     from ._style import Axes
 
 _ROW = 12.0  # points from one bar to the next

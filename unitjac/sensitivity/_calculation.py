@@ -1,7 +1,7 @@
 """The sensitivities of a function's outputs to its inputs, as rows of a table.
 
 Owns: the pairing of outputs with inputs, the relative sensitivity, the order of the rows. Never
-touches: how a derivative is computed, how a row is printed or drawn.
+touches: how a derivative is computed, what is said of a table.
 """
 
 from __future__ import annotations
@@ -15,139 +15,18 @@ import brainunit as u
 import jax
 import numpy as np
 
-from . import _typed
-from ._transforms.arguments import name_of
-from ._transforms.jacobian import jacobian
-from ._units.quantity import is_quantity, unit_ratio
+from unitjac import _typed
+from unitjac._transforms.arguments import name_of
+from unitjac._transforms.jacobian import jacobian
+from unitjac._units.quantity import is_quantity, unit_ratio
 
-__all__ = ["Sensitivity", "SensitivityTable", "sensitivity_table"]
+from ._table import Sensitivity, SensitivityTable, Value
 
-# A `Quantity`, or a plain number where there is no dimension.
-Value = Any
+__all__ = ["sensitivity_table"]
+
 Path = tuple[str, ...]
 
 _MAX_ROWS = 10_000
-# No function of one number that floating point can hold is as steep: exp(x) has the relative
-# sensitivity x, and leaves the range of float64 at x = 709.
-_CANCELLED = 1_000.0
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """How one output answers to one input.
-
-    Parameters
-    ----------
-    output, parameter : str
-        The labels of the output and of the input.
-    value : Quantity or float
-        The value of the input.
-    sensitivity : Quantity or float
-        The derivative of the output with respect to the input, in output unit over input unit; a
-        plain number where that has no dimension.
-    relative : float or None
-        The relative sensitivity ``p / y * dy/dp``: the change of the output in per cent for a
-        change of the input by one per cent. None where the output is zero to within rounding.
-
-    Examples
-    --------
-    >>> import brainunit as u
-    >>> (row,) = sensitivity_table(lambda x: x**2, 3.0 * u.mV).rows
-    >>> row.sensitivity, round(row.relative, 6)
-    (Quantity(6., "mV"), 2.0)
-    """
-
-    output: str
-    parameter: str
-    value: Value
-    sensitivity: Value
-    relative: float | None
-
-
-@dataclass(frozen=True)
-class SensitivityTable:
-    """The sensitivities of a function at one point.
-
-    Parameters
-    ----------
-    inputs, outputs : dict
-        The values of inputs and outputs by label, each a scalar in its unit, in the order in which
-        they were given and returned.
-    rows : tuple of Sensitivity
-        Output by output; within an output from the largest relative sensitivity to the smallest,
-        by absolute value.
-
-    Examples
-    --------
-    >>> import brainunit as u
-    >>> table = sensitivity_table(lambda p: {"P": p["U"] * p["I"] ** 2, "I": p["I"]},
-    ...                           {"U": 2.0 * u.volt, "I": 4.0 * u.amp})
-    >>> list(table.outputs)
-    ['P', 'I']
-    >>> [row.parameter for row in table.select(["P"]).top(1).rows]
-    ['I']
-    """
-
-    inputs: Mapping[str, Value]
-    outputs: Mapping[str, Value]
-    rows: tuple[Sensitivity, ...]
-
-    @property
-    def cancelled(self) -> tuple[str, ...]:
-        """Labels of the outputs that are a small difference of large terms.
-
-        The largest relative sensitivity of an output says how many times its terms are as large as
-        itself. Where that is more than a thousand, the terms cancel: by its slope, a change of one
-        parameter by less than a thousandth takes the output to zero. Relative sensitivities
-        have no unit, so that the units of inputs and outputs do not matter.
-
-        An output that is zero, or rounding, is not among them: it has no relative sensitivity.
-
-        Examples
-        --------
-        >>> import brainunit as u
-        >>> table = sensitivity_table(lambda p: {"net": p["a"] - p["b"], "sum": p["a"] + p["b"]},
-        ...                           {"a": 1.0 * u.nA, "b": 0.9999 * u.nA})
-        >>> table.cancelled
-        ('net',)
-        """
-        return tuple(
-            output
-            for output in self.outputs
-            if any(abs(row.relative or 0.0) > _CANCELLED for row in self.of(output))
-        )
-
-    def of(self, output: str) -> tuple[Sensitivity, ...]:
-        """The rows of one output."""
-        return tuple(row for row in self.rows if row.output == output)
-
-    def select(self, outputs: Iterable[str]) -> SensitivityTable:
-        """The table of some of the outputs.
-
-        Parameters
-        ----------
-        outputs : iterable of str
-            Labels of outputs; the name of an array stands for all of its entries.
-
-        Raises
-        ------
-        KeyError
-            If there is no such output.
-        """
-        wanted = list(outputs)
-        for name in wanted:
-            if not any(_names(name, output) for output in self.outputs):
-                raise KeyError(
-                    f"no output {name!r}: the function returns {', '.join(self.outputs)}. "
-                    "Name one of them."
-                )
-        kept = {o: v for o, v in self.outputs.items() if any(_names(name, o) for name in wanted)}
-        rows = tuple(row for row in self.rows if row.output in kept)
-        return replace(self, outputs=kept, rows=rows)
-
-    def top(self, count: int) -> SensitivityTable:
-        """The table of the first `count` rows of each output."""
-        return replace(self, rows=tuple(r for o in self.outputs for r in self.of(o)[:count]))
 
 
 def sensitivity_table(
@@ -310,10 +189,6 @@ def _join(magnitude: Any, unit: u.Unit | None) -> Value:
 
 def _index_text(index: tuple[int, ...]) -> str:
     return f"[{','.join(map(str, index))}]" if index else ""
-
-
-def _names(name: str, label: str) -> bool:
-    return label == name or label.startswith((f"{name}[", f"{name}."))
 
 
 def _leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
