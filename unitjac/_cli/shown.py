@@ -59,6 +59,9 @@ class Shown(Displayed):
 def of_models(models: Iterable[Model]) -> Report:
     """The built-in models, and what to type for one."""
     listed = list(models)
-    columns = Label("model", [m.name for m in listed]), Words("summary", [m.summary for m in listed])
+    columns = (
+        Label("model", [m.name for m in listed]),
+        Words("summary", [m.summary for m in listed]),
+    )
     note = f"See one with: unitjac sensitivity {listed[0].name}"
     return Report("Built-in models", [Table(columns)], notes=[note])

@@ -29,6 +29,7 @@ __all__ = ["WIDTH_OF_A_FILE", "as_text", "rendered"]
 WIDTH_OF_A_FILE = 100
 _INDENT, _GAP = 2, 2
 _BAR, _SHORTEST_BAR = 20, 4
+_FEW_NUMBERS = 3  # columns of them stand side by side, and what is more in several panels
 _LEAST = 8  # so narrow a column of texts may become
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _UP, _DOWN = "dodger_blue1", "dark_orange"
@@ -108,6 +109,7 @@ class _Drawn:
     cells: list[Text]
     width: int
     is_label: bool = False
+    is_number: bool = False
     is_spare: bool = False
     is_folded: bool = False  # whether a long text may take several lines
     bar: Bar | None = None
@@ -119,7 +121,8 @@ def _table(table: Table, width: int, unicode: bool) -> list[RenderableType]:
     parts: list[RenderableType] = [Text()] if table.columns else []
     if table.caption:
         parts.append(Text(printable(table.caption), style="dim"))
-    for panel in _panels(_fitted(columns, width - indent), width - indent):
+    for k, panel in enumerate(_panels(_fitted(columns, width - indent), width - indent)):
+        parts += [Text()] if k else []
         lines = [_with_bars(column, panel, width - indent, unicode) for column in panel]
         if table.sections:
             parts += _sectioned(table.sections, lines, unicode)
@@ -164,13 +167,22 @@ def _fitted(columns: list[_Drawn], room: int) -> list[_Drawn]:
     for spare in [column for column in columns if column.is_spare]:
         if _total(columns) + shortest > room:
             columns = [column for column in columns if column is not spare]
-    while (excess := _total(columns) - room) > 0:
+    while (excess := _least(columns) - room) > 0:
         widest = max((c for c in columns if c.is_folded), key=lambda c: c.width, default=None)
         if widest is None or widest.width <= _LEAST:
             return columns
         narrow = replace(widest, width=max(widest.width - excess, _LEAST))
         columns = [narrow if column is widest else column for column in columns]
     return columns
+
+
+def _least(columns: list[_Drawn]) -> int:
+    """The room that a table needs, of which the columns of a matrix may stand below each other."""
+    others = [column for column in columns if not column.is_label]
+    if sum(column.is_number for column in others) <= _FEW_NUMBERS:
+        return _total(columns)
+    labels = [column for column in columns if column.is_label]
+    return _total([*labels, max(others, key=lambda column: column.width)])
 
 
 def _panels(columns: list[_Drawn], room: int) -> Iterator[list[_Drawn]]:
@@ -214,6 +226,7 @@ def _drawn(column: Column, unicode: bool) -> _Drawn:
         cells=cells,
         width=max([cell_len(printable(title)), *(cell.cell_len for cell in cells)]),
         is_label=isinstance(column, Label),
+        is_number=isinstance(column, Number),
         is_spare=getattr(column, "is_spare", False),
         is_folded=not isinstance(column, Number) or bool(column.row_units),
     )

@@ -1,17 +1,19 @@
 """The plan of a call: what is decided before numbers flow.
 
-Owns: :class:`Plan` and how it is written as text. Never touches: arrays, states, derivatives.
+Owns: :class:`Plan` and what it says. Never touches: arrays, states, derivatives, how it is drawn.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from unitjac._display import Displayed, Facts, Label, Report, Table, Words
+from unitjac._display import Unit as UnitColumn
 from unitjac._errors import dtype_of
 from unitjac._units.quantity import Unit
 from unitjac._units.unit_text import unit_text
@@ -45,7 +47,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Displayed):
     """What a transform will do with arguments like these.
 
     Attributes
@@ -97,39 +99,40 @@ class Plan:
     def __repr__(self) -> str:
         return f"<plan of {self.title}: {self.mode}, {_count(self.passes, 'pass', 'passes')}>"
 
-    def __str__(self) -> str:
-        name = self.mode.replace("fwd", "forward").replace("rev", "reverse")
-        head = [
-            self.title,
-            f"  mode     {name} ({self.reason}), {_count(self.passes, 'pass', 'passes')}",
-            *self._size_lines(),
-            f"  inputs   {_sizes(self.inputs)}",
-            f"  outputs  {_sizes(self.outputs)}",
-            f"  reads    {', '.join(self.reads) or 'no state'}",
-            f"  writes   {', '.join(self.writes) or 'no state'}",
-            *(f"  note     {note}" for note in self.notes),
-        ]
-        rows = [(b.output, b.input, _shape(b.shape), b.unit) for b in self.blocks[:_MOST_ROWS]]
-        table = _table([("output", "input", "shape", "unit"), *rows]) if rows else []
-        hidden = len(self.blocks) - len(rows)
-        more = [f"  ... and {_count(hidden, 'block')} more"] if hidden else []
-        return "\n".join([*head, *table, *more])
+    def report(self) -> Report:
+        """The description that all ways of showing the plan share; of the blocks the first 40."""
+        return self._report(self.blocks[:_MOST_ROWS])
 
-    def _size_lines(self) -> list[str]:
-        lines: list[str] = []
+    def full_report(self) -> Report:
+        """The same with all of the blocks."""
+        return self._report(self.blocks)
+
+    def _report(self, blocks: tuple[Block, ...]) -> Report:
+        hidden = len(self.blocks) - len(blocks)
+        table = Table(
+            (
+                Label("output", [block.output for block in blocks]),
+                Label("input", [block.input for block in blocks]),
+                Words("shape", [_shape(block.shape) for block in blocks]),
+                UnitColumn("unit", [block.unit for block in blocks]),
+            ),
+            notes=[f"and {_count(hidden, 'block')} more"] if hidden else [],
+        )
+        return Report(self.title, [Facts(list(self._facts())), *([table] if blocks else [])])
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        name = self.mode.replace("fwd", "forward").replace("rev", "reverse")
+        yield "mode", f"{name} ({self.reason}), {_count(self.passes, 'pass', 'passes')}"
         if self.chunk is not None:
             count = math.ceil(self.passes / self.chunk)
-            lines.append(f"  chunks   {_count(count, 'chunk')} of {self.chunk:,}")
+            yield "chunks", f"{_count(count, 'chunk')} of {self.chunk:,}"
         if self.memory:
-            lines.append(f"  memory   about {_bytes(self.memory)}")
-        return lines
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
-    rule = "  ".join("-" * w for w in widths)
-    return ["  " + line.rstrip() for line in (lines[0], rule, *lines[1:])]
+            yield "memory", f"about {_bytes(self.memory)}"
+        yield "inputs", _sizes(self.inputs)
+        yield "outputs", _sizes(self.outputs)
+        yield "reads", ", ".join(self.reads) or "no state"
+        yield "writes", ", ".join(self.writes) or "no state"
+        yield from (("note", note) for note in self.notes)
 
 
 def _sizes(leaves: Sequence[Leaf]) -> str:

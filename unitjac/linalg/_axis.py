@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac import _typed
+from unitjac._display import Displayed, Report
 from unitjac._engine.seeds import gathered
 from unitjac._errors import array_text, as_int, is_arraylike
 from unitjac._foreign import refuse_foreign
@@ -46,10 +47,11 @@ from ._names import (
     name_of_path,
     order_by_name,
 )
+from ._show_axis import described
 
 
-@dataclass(frozen=True)
-class Axis:
+@dataclass(frozen=True, repr=False)
+class Axis(Displayed):
     """Leaves laid one after the other along the rows or columns of a matrix.
 
     Static and hashable: an axis is part of a matrix's tree structure. Units are held leaf by
@@ -77,6 +79,17 @@ class Axis:
     keys: tuple[Name, ...] = field(compare=False)
     # the tree as it was written, where JAX sorts its keys: a matter of display alone
     written: Written | None = field(compare=False, default=None)
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def report(self) -> Report:
+        """The description that all ways of showing the axis share; of its leaves the first 40."""
+        return described(self, most=40)
+
+    def full_report(self) -> Report:
+        """The same with all of the leaves."""
+        return described(self, most=None)
 
     @classmethod
     def of(cls, tree: Any) -> Axis:

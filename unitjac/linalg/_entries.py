@@ -62,6 +62,14 @@ def dense(array: Any) -> jax.Array:
     return array.todense() if isinstance(array, BCOO) else array
 
 
+def stored(array: BCOO) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The values that are stored, their rows and their columns; what pads a BCOO is none."""
+    places = np.asarray(array.indices)
+    inside = (places < np.array(array.shape)).all(axis=1)
+    i, j = np.moveaxis(places[inside], -1, 0)
+    return np.asarray(array.data)[inside], i, j
+
+
 def scaled(array: Any, up: Any, down: Any) -> Any:
     """``array`` with its rows multiplied by ``up`` and its columns by ``down``."""
     if all(isinstance(factor, np.ndarray) and np.all(factor == 1) for factor in (up, down)):

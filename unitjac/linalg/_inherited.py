@@ -5,6 +5,7 @@ Owns: the hiding. Never touches: what a matrix can do.
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -28,7 +29,7 @@ class Absent:
         raise AttributeError(f"a {owner.__name__} has no {self.name}. Write {self.instead}.")
 
 
-class Hiding(type):
+class Hiding(ABCMeta):
     """The class of classes that do not list what is :class:`Absent` in them."""
 
     def __dir__(cls) -> Iterable[str]:

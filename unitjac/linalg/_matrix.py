@@ -20,6 +20,7 @@ from brainunit.sparse import SparseMatrix
 from jax.experimental.sparse import BCOO
 
 from unitjac import _typed
+from unitjac._display import Displayed, Report
 from unitjac._errors import array_text, is_arraylike
 from unitjac._foreign import refuse_foreign
 from unitjac._transforms.arguments import select
@@ -41,12 +42,12 @@ from ._dtypes import together
 from ._entries import as_entries, dense, diagonal, part, scaled
 from ._form import in_order, mirrored, rewritten
 from ._inherited import Absent, Hiding, shown
-from ._show import as_frame, as_html, as_text
+from ._show import as_frame, described, described_in_full
 
 
 @jax.tree_util.register_pytree_node_class
 # a quantity hands ``q * A`` to such an A, to no other class
-class UnitMatrix(SparseMatrix, metaclass=Hiding):
+class UnitMatrix(Displayed, SparseMatrix, metaclass=Hiding):
     """A matrix of derivatives: entry (i, j) is in row unit i over column unit j.
 
     Parameters
@@ -439,10 +440,18 @@ class UnitMatrix(SparseMatrix, metaclass=Hiding):
         return UnitMatrix(array * magnitude, self.rows.times(unit), self.cols)
 
     def __repr__(self) -> str:
-        return as_text(self._array, self.rows, self.cols)
+        return self.to_text()
 
-    def _repr_html_(self) -> str:
-        return as_html(self._array, self.rows, self.cols)
+    def report(self) -> Report:
+        """The description that all ways of showing the matrix share.
+
+        Of a large matrix it has the blocks, a picture of the sizes, and the first numbers.
+        """
+        return described(self._array, self.rows, self.cols)
+
+    def full_report(self) -> Report:
+        """The same with all numbers; of a sparse matrix those that are stored."""
+        return described_in_full(self.array, self.rows, self.cols)
 
     def to_pandas(self) -> Any:
         """A data frame of magnitudes, its rows and columns labelled with names and units.
