@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ._transforms.linear import jvp, linear_transpose, linearize, vjp
     from ._transforms.plan import Plan
     from ._transforms.transform import GradientTransform
+    from ._units.tree_display import show
     from .sparse import sparse_hessian, sparse_jacobian
 
 __version__ = "0.1.0"
@@ -46,6 +47,7 @@ __all__ = [
     "jvp",
     "linear_transpose",
     "linearize",
+    "show",
     "sparse_hessian",
     "sparse_jacobian",
     "value_and_grad",
@@ -67,6 +69,7 @@ _PLACES = {
     "_transforms.linear": ("jvp", "linear_transpose", "linearize", "vjp"),
     "_transforms.plan": ("Plan",),
     "_transforms.transform": ("GradientTransform",),
+    "_units.tree_display": ("show",),
     "sparse": ("sparse_hessian", "sparse_jacobian"),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}

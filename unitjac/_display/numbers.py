@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any
 
 __all__ = ["aligned", "full_text", "number_text", "value_text"]
@@ -22,9 +23,11 @@ def number_text(number: complex, digits: int = _SIGNIFICANT) -> str:
 
     Examples
     --------
-    >>> [number_text(x) for x in (3.0, -0.00795689, 12345.6, 2.5e-9, 0.99999999, 0.0)]
-    ['3.000', '-0.007957', '12346', '2.500e-09', '1.000', '0']
+    >>> [number_text(x) for x in (3.0, -0.00795689, 12345.6, 2.5e-9, 0.99999999, 0.0, 7)]
+    ['3.000', '-0.007957', '12346', '2.500e-09', '1.000', '0', '7']
     """
+    if isinstance(number, Integral):
+        return str(int(number))
     if isinstance(number, complex):
         imaginary = number_text(number.imag, digits)
         sign = "" if imaginary.startswith("-") else "+"

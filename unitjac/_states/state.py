@@ -24,8 +24,10 @@ import jax
 from jax.core import Tracer
 
 from unitjac import _typed
+from unitjac._display import Displayed, Report
 from unitjac._errors import array_text, has_tracer, is_arraylike, path_text
 from unitjac._foreign import is_foreign, refuse_foreign
+from unitjac._units.tree_display import ShownTree, leaf_text, leaves_of
 
 from . import remembered
 
@@ -45,7 +47,7 @@ _traces = _Traces()
 watchers: list[Callable[[StateTrace], AbstractContextManager[None]]] = []
 
 
-class State:
+class State(Displayed):
     """A value that a function may read and write, and with respect to which one differentiates.
 
     Parameters
@@ -127,10 +129,25 @@ class State:
     def __repr__(self) -> str:
         return self.text()
 
+    __str__ = __repr__  # in a message a state takes one line
+
+    def report(self) -> Report:
+        """The description of what it holds, for a notebook and a terminal."""
+        return self._shown().report()
+
+    def full_report(self) -> Report:
+        """The same with each entry of its arrays."""
+        return self._shown().full_report()
+
+    def _shown(self) -> ShownTree:
+        kind, held = self.kind_and_value()
+        title = kind if self.name is None else f"{kind} {self.name}"
+        return ShownTree("no value yet" if held is _UNSET else held, title=title)
+
     def text(self, label: str | None = None) -> str:
         """Kind, name and value; ``label`` is the name of a state that has none."""
         kind, held = self.kind_and_value()
-        leaves = ["no value yet"] if held is _UNSET else map(array_text, jax.tree.leaves(held))
+        leaves = ["no value yet"] if held is _UNSET else map(leaf_text, leaves_of(held))
         name = label if self.name is None else self.name
         return f"{kind}({'' if name is None else name + ': '}{', '.join(leaves)})"
 
