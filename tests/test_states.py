@@ -317,7 +317,7 @@ def test_state_can_be_copied_and_pickled(clone):
     s = State({"V": q([1.0, 2.0], u.mV), "n": None}, name="s")
     twin = clone(s)
     assert_same(twin.value, s.value)
-    assert repr(twin) == repr(s) == "State(s: float32[2])"
+    assert repr(twin) == repr(s) == "State(s: float32[2] mV)"
     twin.value = 3.0
     assert_same(s.value["V"], q([1.0, 2.0], u.mV))
     assert twin != s
@@ -327,7 +327,18 @@ def test_state_and_messages_show_names_and_no_addresses():
     s, t = State(q(1.0, u.mV), name="s"), State(2.0)
     jac = jacrev(lambda: s.value * t.value, grad_states=[s, t], unit_aware=True)
     assert "0x" not in str(jac.plan()) + repr(s) + repr(t) + repr(jac)
-    assert jac.plan().reads == ("State(s: float32[])", "State(grad_states[1]: float32[])")
+    assert jac.plan().reads == ("State(s: float32[] mV)", "State(grad_states[1]: float32[])")
+
+
+def test_a_state_shows_its_name_its_numbers_and_their_units():
+    V = State({"w": 0.5, "V": q(-65.0, u.mV), "g": q([1.0, 2.0, 3.0], u.nS)}, name="cell")
+    assert repr(V) == str(V) == "State(cell: 0.5, -65 mV, float32[3] nS)"
+    assert V.to_text().splitlines()[0] == "State cell"
+    assert V.to_text().splitlines()[-1].split() == ["g[2]", "3.000", "nS"]
+    assert "-65.00 mV" in V.to_markdown() and V.to_csv().splitlines()[1:3] == [
+        "w,0.5,",
+        "V,-65.0,mV",
+    ]
 
 
 # What changes itself

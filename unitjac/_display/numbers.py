@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 __all__ = ["aligned", "full_text", "number_text", "value_text"]
@@ -28,7 +28,7 @@ def number_text(number: complex, digits: int = _SIGNIFICANT) -> str:
     """
     if isinstance(number, Integral):
         return str(int(number))
-    if isinstance(number, complex):
+    if not isinstance(number, Real):
         imaginary = number_text(number.imag, digits)
         sign = "" if imaginary.startswith("-") else "+"
         return f"{number_text(number.real, digits)}{sign}{imaginary}j"
@@ -49,7 +49,7 @@ def value_text(number: complex) -> str:
     >>> [value_text(x) for x in (120.0, -54.387, 0.052932485, 96485.33212)]
     ['120', '-54.387', '0.05293', '96485']
     """
-    if isinstance(number, complex):
+    if not isinstance(number, Real):
         return number_text(number)
     whole = f"{number:.6g}"
     if float(whole) == number or not math.isfinite(number):

@@ -27,7 +27,7 @@ from unitjac import _typed
 from unitjac._display import Displayed, Report
 from unitjac._errors import array_text, has_tracer, is_arraylike, path_text
 from unitjac._foreign import is_foreign, refuse_foreign
-from unitjac._units.tree_display import ShownTree, leaf_text, leaves_of
+from unitjac._units.tree_display import ShownTree, leaf_text, leaves_of, value_or_leaf_text
 
 from . import remembered
 
@@ -127,7 +127,7 @@ class State(Displayed):
         return False
 
     def __repr__(self) -> str:
-        return self.text()
+        return self._line(None, value_or_leaf_text)
 
     __str__ = __repr__  # in a message a state takes one line
 
@@ -145,9 +145,12 @@ class State(Displayed):
         return ShownTree("no value yet" if held is _UNSET else held, title=title)
 
     def text(self, label: str | None = None) -> str:
-        """Kind, name and value; ``label`` is the name of a state that has none."""
+        """Kind, name and what it holds; ``label`` is the name of a state that has none."""
+        return self._line(label, leaf_text)
+
+    def _line(self, label: str | None, text: Callable[[Any], str]) -> str:
         kind, held = self.kind_and_value()
-        leaves = ["no value yet"] if held is _UNSET else map(leaf_text, leaves_of(held))
+        leaves = ["no value yet"] if held is _UNSET else map(text, leaves_of(held))
         name = label if self.name is None else self.name
         return f"{kind}({'' if name is None else name + ': '}{', '.join(leaves)})"
 

@@ -7,7 +7,7 @@ drawn.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from unitjac._foreign import is_foreign
 from .quantity import Unit, is_quantity
 from .unit_text import UnitTexts
 
-__all__ = ["ShownTree", "leaf_text", "leaves_of", "show"]
+__all__ = ["ShownTree", "leaf_text", "leaves_of", "show", "value_or_leaf_text"]
 
 _MOST_ROWS = 100
 _WRITTEN_OUT = 6  # entries of an array; a longer one has a row of its own, with its range
@@ -156,7 +156,7 @@ def _rows_of(path: tuple[str, ...], leaf: Any, most: int | None) -> Iterator[_Ro
 
 
 def _has_numbers(magnitude: Any) -> bool:
-    """Whether the numbers are there to be seen: not of a tracer, nor of a block without tangents."""
+    """Whether there are numbers to be seen: not of a tracer, nor of a block of ``float0``."""
     if not is_arraylike(magnitude) or has_tracer(magnitude):
         return False
     if isinstance(magnitude, jax.Array) and (
@@ -232,9 +232,14 @@ def leaves_of(tree: Any) -> list[Any]:
 
 
 def leaf_text(leaf: Any) -> str:
-    """A leaf in a message: a number with its unit, an array as ``float32[3]`` with its unit."""
+    """What a leaf is, for a message: ``float32[3] mV``."""
     magnitude, unit = (leaf.mantissa, leaf.unit) if is_quantity(leaf) else (leaf, None)
-    is_number = np.ndim(magnitude) == 0 and _has_numbers(magnitude)
-    text: Callable[[Any], str] = value_text if is_number else array_text
-    shown = np.asarray(magnitude)[()] if is_number else magnitude
-    return f"{text(shown)} {_TEXTS.of(unit)}".rstrip()
+    return f"{_array_text(magnitude)} {_TEXTS.of(unit)}".rstrip()
+
+
+def value_or_leaf_text(leaf: Any) -> str:
+    """A single number with its unit, ``-65 mV``; of any other leaf what it is."""
+    magnitude, unit = (leaf.mantissa, leaf.unit) if is_quantity(leaf) else (leaf, None)
+    if np.ndim(magnitude) or not _has_numbers(magnitude):
+        return leaf_text(leaf)
+    return f"{value_text(np.asarray(magnitude)[()])} {_TEXTS.of(unit)}".rstrip()

@@ -119,7 +119,7 @@ def _numbers(array: Any, rows: Axis, cols: Axis) -> Table:
     columns = [
         Number(
             name,
-            [x * f for x, f in zip(values[:, k], factor[:, k], strict=True)],
+            list(map(_times, values[:, k], factor[:, k])),
             ["" if unit == "1" else unit for unit in units[:, k]],
             shades=list(colours[:, k]),
         )
@@ -172,7 +172,7 @@ def _stored(array: BCOO, rows: Axis, cols: Axis) -> Table:
         (
             Label("row", [row_names[k] for k in i]),
             Label("column", [col_names[k] for k in j]),
-            Number("value", [x * f for x, f in zip(values, factors, strict=True)]),
+            Number("value", list(map(_times, values, factors))),
             UnitColumn("unit", [entry_unit_text(rows, a, cols, b) for a, b in leaves]),
         )
     )
@@ -195,6 +195,11 @@ def _plain_factor(rows: Axis, i: int, cols: Axis, j: int) -> float:
     """A block without a dimension is shown as the plain numbers that it is: V over mV is 1000."""
     unit = unit_ratio(rows.units[i], cols.units[j])
     return unit.magnitude if is_dimensionless(unit) else 1.0
+
+
+def _times(value: Any, factor: float) -> Any:
+    """In 64 bits, since a factor may leave what the dtype holds; the number itself times one."""
+    return value if factor == 1 else value.astype(np.result_type(value, np.float64)) * factor
 
 
 def _leaf_numbers(axis: Axis) -> np.ndarray:
