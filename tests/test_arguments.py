@@ -347,7 +347,6 @@ EMPTY = {
     "empty dict in": (lambda p: q(1.0, u.mV), {}, {}),
     "empty dict in, dict out": (lambda p: {"a": q(1.0, u.mV), "b": ()}, {}, {"a": {}, "b": ()}),
     "None in": (lambda p: q(1.0, u.mV), None, None),
-    "None out": (lambda p: None, 3.0, None),
     "() out": (lambda p: (), 3.0, ()),
     "{} out": (lambda p: {"a": {}, "b": [None]}, 3.0, {"a": {}, "b": [None]}),
     "nothing at all": (lambda p: {}, {}, {}),

@@ -164,7 +164,7 @@ def test_blocks_without_dimension_are_numbers_and_units_are_dropped_with_a_warni
     # of the identity: a normal number, squared
     squared = fwd_grad(lambda V: V, key=8, unit_aware=True)(q(3.0, u.mV))
     assert_same(fwd_grad(to_volts, key=8, unit_aware=True)(q(3.0, u.mV)), squared)
-    with pytest.warns(UnitsDroppedWarning, match="fwd_grad of .*<lambda> has blocks in 1000"):
+    with pytest.warns(UnitsDroppedWarning, match=r"fwd_grad of .*<lambda> has blocks in 10\^3"):
         plain = fwd_grad(to_volts, key=8)(q(3.0, u.mV))
     assert_same(plain, squared * 1e-3)
 
@@ -375,7 +375,7 @@ def test_keys_that_are_none():
     for key in (1.5, "seed", np.array([1, 2]), True, jax.random.split(jax.random.key(0))):
         with pytest.raises(TypeError, match=r"key must be a key of jax\.random, an int or a State"):
             fwd_grad(power, key=key)
-    with pytest.raises(TypeError, match=r"^the value of State\(n: int32\[\]\) must be a key of"):
+    with pytest.raises(TypeError, match=r"^the value of State\(n: 3\) must be a key of"):
         fwd_grad(power, key=State(jnp.asarray(3), name="n"))
 
 

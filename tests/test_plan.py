@@ -21,6 +21,7 @@ from helpers import (
 )
 
 from unitjac import Plan, State, jacobian, jacrev
+from unitjac._units.unit_text import unit_text
 
 
 def two_currents(p, scale):
@@ -38,16 +39,16 @@ def test_plan_in_full():
           mode     reverse (as asked for), 2 passes
           inputs   3 numbers in 3 leaves
           outputs  2 numbers in 2 leaves
-          reads    State(V: float32[]), State(R: float32[]), State(count: int32[])
-          writes   State(V: float32[]), State(count: int32[])
-          output          input             shape  unit
-          --------------  ----------------  -----  ----
-          output['P'][0]  grad_states['R']  ()     nA^2
-          output['P'][0]  grad_states['V']  ()     nA
-          output['P'][0]  argument 0        ()     mV
-          output['V']     grad_states['R']  ()     nA
-          output['V']     grad_states['V']  ()     1
-          output['V']     argument 0        ()     Mohm""")
+          reads    State(V: float32[] mV), State(R: float32[] Mohm), State(count: int32[])
+          writes   State(V: float32[] mV), State(count: int32[])
+
+        output          input             shape  unit
+        output['V']     grad_states['V']  ()     1
+        output['V']     grad_states['R']  ()     nA
+        output['V']     argument 0        ()     Mohm
+        output['P'][0]  grad_states['V']  ()     nA
+        output['P'][0]  grad_states['R']  ()     nA^2
+        output['P'][0]  argument 0        ()     mV""")
     lines = [line for line in str(plan).splitlines() if not line.startswith("  memory")]
     assert "\n".join(lines) == expected
 
@@ -73,10 +74,10 @@ def test_plan_lists_the_blocks_that_a_call_gives_back(transform):
     blocks = jax.tree.leaves(jacobian, is_leaf=is_quantity)
     outputs = jax.tree.leaves(value, is_leaf=is_quantity)
     assert [(b.shape, b.unit) for b in plan.blocks] == [
-        (np.shape(b), str(u.get_unit(b))) for b in blocks
+        (np.shape(b), unit_text(u.get_unit(b))) for b in blocks
     ]
     assert [(o.shape, o.dtype, o.unit) for o in plan.outputs] == [
-        (np.shape(o), str(dtype_of(o)), str(u.get_unit(o))) for o in outputs
+        (np.shape(o), str(dtype_of(o)), unit_text(u.get_unit(o))) for o in outputs
     ]
     labels = ("output['I'][0]", "output['I'][1]", "output['P']")
     assert tuple(o.label for o in plan.outputs) == labels
@@ -119,21 +120,22 @@ def test_automatic_mode_is_the_only_one_that_takes_complex_numbers():
 def test_plan_of_blocks_without_dimension(unit_aware):
     # warnings are errors here: a plan does not warn of the units that a call would drop
     plan = jacrev(lambda V: (V.in_unit(u.volt), V), unit_aware=unit_aware).plan(q(3.0, u.mV))
-    assert plan.blocks[0].unit == ("1" if unit_aware else "1000")
+    assert plan.blocks[0].unit == ("1" if unit_aware else "10^3")
     assert plan.blocks[1].unit == "1"
 
 
 def test_plain_output_over_a_unit_reads_as_people_write_it():
     plan = jacrev(lambda V: u.math.exp(V / u.mV), unit_aware=True).plan(q(3.0, u.mV))
-    assert plan.blocks[0].unit == "1 / mV"
+    assert plan.blocks[0].unit == "1/mV"
 
 
 def test_plan_of_many_blocks_says_how_many_it_leaves_out():
     plan = jacrev(lambda p: p, unit_aware=True).plan([q(1.0, u.mV)] * 8)
     lines = str(plan).splitlines()
     assert len(plan.blocks) == 64
-    assert lines[-1] == "  ... and 24 more blocks" or lines[-1] == "  ... and 24 blocks more"
-    assert sum(line.startswith("  output[") for line in lines) == 40
+    assert lines[-1] == "and 24 blocks more"
+    assert sum(line.startswith("output[") for line in lines) == 40
+    assert len(plan.to_csv().splitlines()) == 65
 
 
 @three_transforms
@@ -152,7 +154,7 @@ def test_plan_of_an_integer_input_gives_its_block_no_unit():
 
 
 def test_plan_of_a_function_without_outputs_and_of_one_without_states():
-    plan = jacrev(lambda x: None).plan(3.0)
+    plan = jacrev(lambda x: {}).plan(3.0)
     assert plan.blocks == plan.outputs == plan.reads == plan.writes == ()
     assert "  reads    no state\n  writes   no state" in str(plan)
 

@@ -136,7 +136,7 @@ def test_a_covariance_of_something_else():
     ):
         propagate(J, covariance({"g": 0.3 * u.ms, "E": 2.0 * u.mV}))
     with pytest.raises(
-        ValueError, match=r"the Jacobian's columns are E, g, the covariance's rows are g: leaves"
+        ValueError, match=r"the Jacobian's columns are g, E, the covariance's rows are g: leaves"
     ):
         propagate(J, covariance({"g": 0.3 * u.nS}))
 

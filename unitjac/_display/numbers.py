@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from numbers import Integral, Real
+from numbers import Complex, Integral, Real
 from typing import Any
 
 __all__ = ["aligned", "full_text", "number_text", "value_text"]
@@ -28,10 +28,11 @@ def number_text(number: complex, digits: int = _SIGNIFICANT) -> str:
     """
     if isinstance(number, Integral):
         return str(int(number))
-    if not isinstance(number, Real):
+    if _is_complex(number):
         imaginary = number_text(number.imag, digits)
         sign = "" if imaginary.startswith("-") else "+"
         return f"{number_text(number.real, digits)}{sign}{imaginary}j"
+    number = float(number.real)  # NumPy's short ones cannot be compared with what they cannot hold
     if number == 0 or not math.isfinite(number):
         return f"{number:g}".removeprefix("-0") or "0"
     if not _SMALL <= abs(number) < _LARGE:
@@ -49,8 +50,9 @@ def value_text(number: complex) -> str:
     >>> [value_text(x) for x in (120.0, -54.387, 0.052932485, 96485.33212)]
     ['120', '-54.387', '0.05293', '96485']
     """
-    if not isinstance(number, Real):
+    if _is_complex(number):
         return number_text(number)
+    number = float(number.real)
     whole = f"{number:.6g}"
     if float(whole) == number or not math.isfinite(number):
         return whole
@@ -88,3 +90,7 @@ def _split_at_point(number: str) -> tuple[str, str]:
     match = re.match(r"[^.e]*", number)
     whole = match.group() if match else ""
     return whole, number[len(whole) :]
+
+
+def _is_complex(number: Any) -> bool:
+    return isinstance(number, Complex) and not isinstance(number, Real)

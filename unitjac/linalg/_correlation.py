@@ -96,7 +96,7 @@ def _check_order(std: Any, axis: Axis) -> None:
     if any(map(is_sorted_anew, jax.tree.leaves(std, is_leaf=is_sorted_anew))):
         raise ValueError(
             f"the order of the correlation's rows is not clear: JAX sorts the keys of a dict, to "
-            f"{', '.join(axis.shown_labels)}, and here they were written in another order. Write "
+            f"{', '.join(axis.labels)}, and here they were written in another order. Write "
             'the dict in this order, or correlation={("g", "E"): 0.8}.'
         )
 
