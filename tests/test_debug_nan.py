@@ -340,9 +340,7 @@ def test_what_is_nan_when_it_goes_in_is_named():
     assert "argument 'z' is inf when it goes in" in said(jac, {"a": 1.0}, 1.0, z=jnp.inf)
     of_state = uj.vector_grad(lambda x: x * T.value, unit_aware=True, debug_nan=True)
     assert "State(T: float32[2] mV) is nan mV at [1] (1 of its 2 numbers" in said(of_state, 1.0)
-    assert "State(W: inf) is inf when" in said(
-        uj.grad(lambda x: x * W.value, debug_nan=True), 1.0
-    )
+    assert "State(W: inf) is inf when" in said(uj.grad(lambda x: x * W.value, debug_nan=True), 1.0)
     assert "grad_states is nan mV at [1]" in said(
         uj.vector_grad(lambda: 2 * T.value, T, unit_aware=True, debug_nan=True)
     )

@@ -335,7 +335,8 @@ def test_a_state_shows_its_name_its_numbers_and_their_units():
     assert repr(V) == str(V) == "State(cell: 0.5, -65 mV, float32[3] nS)"
     assert V.to_text().splitlines()[0] == "State cell"
     assert V.to_text().splitlines()[-1].split() == ["g[2]", "3.000", "nS"]
-    assert "-65.00 mV" in V.to_markdown() and V.to_csv().splitlines()[1:3] == [
+    assert "-65.00 mV" in V.to_markdown()
+    assert V.to_csv().splitlines()[1:3] == [
         "w,0.5,",
         "V,-65.0,mV",
     ]

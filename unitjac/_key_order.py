@@ -11,7 +11,7 @@ order too, and what JAX makes of it is a dict, its keys in the order that the cl
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -102,7 +102,11 @@ def _standing_in(node: Any, is_leaf: IsLeaf | None, start: int = 0) -> tuple[Any
         return node, [start]
     if _typed.is_exactly(node, *_DICTS) and _is_unsorted(node):
         return _dict_standing_in(node, is_leaf, start)
-    parts, outer = _typed.flatten(node, is_leaf=lambda part: part is not node)
+
+    def is_part(part: Any) -> bool:
+        return part is not node
+
+    parts, outer = _typed.flatten(node, is_leaf=is_part)
     if len(parts) == 1 and parts[0] is node:
         return node, [start]
     made, numbers = _all_standing_in(parts, is_leaf, start)
@@ -139,11 +143,13 @@ def _places(node: Any) -> Places:
     return tuple((key, at[key]) for key in node)
 
 
-def _made(places: Places, parts: Sequence[Any]) -> dict[Any, Any]:
-    return {key: parts[at] for key, at in places}
+# A stand-in comes back as what it stands in for, of which the types of JAX know nothing.
+def _made(places: Places, parts: Iterable[Any]) -> Any:
+    in_order = list(parts)
+    return {key: in_order[at] for key, at in places}
 
 
-def _made_default(aux: tuple[Any, Places], parts: Sequence[Any]) -> defaultdict[Any, Any]:
+def _made_default(aux: tuple[Any, Places], parts: Iterable[Any]) -> Any:
     factory, places = aux
     return defaultdict(factory, _made(places, parts))
 

@@ -45,7 +45,7 @@ def test_a_small_matrix_shows_its_numbers_and_their_units():
 
 def test_a_wide_matrix_has_its_units_beside_the_names():
     J = UnitMatrix(jnp.arange(14.0).reshape(2, 7), OUTPUTS, {"x": jnp.ones(7) * u.mS})
-    head, titles, dV, n = cells(J.to_text(150))
+    _head, titles, dV, n = cells(J.to_text(150))
     assert titles == ["row", *(f"x[{k}] (mS)" for k in range(7))]
     assert (dV[0], n[0]) == ("dV (mV/ms)", "n")
     assert [float(x) for x in n[1:]] == list(range(7, 14))
@@ -65,7 +65,8 @@ def test_units_of_a_covariance_are_products():
     density = repr(covariance([1.0 * u.uA / u.cm**2, 1.0 * u.mV]))
     assert "(uA/cm^2)*mV" in density
     correlation = C.correlation()
-    assert "plain numbers" in repr(correlation) and "nS" not in repr(correlation)
+    assert "plain numbers" in repr(correlation)
+    assert "nS" not in repr(correlation)
 
 
 def test_a_block_without_dimension_shows_the_plain_numbers_that_it_is():
@@ -112,7 +113,8 @@ def test_a_traced_matrix_is_shown_too():
     shown = []
     jax.jit(lambda J: shown.extend([repr(J), J._repr_html_()]))(jacobian())
     assert ["dV", "V", "(2,)", "1/ms", "traced"] in cells(shown[0])
-    assert "traced" in shown[1] and "UnitMatrix 2 x 4" in shown[1]
+    assert "traced" in shown[1]
+    assert "UnitMatrix 2 x 4" in shown[1]
     assert "traced" in repr(jax.eval_shape(jacobian))
 
 
@@ -173,7 +175,8 @@ def test_a_small_matrix_shows_its_values_in_a_notebook():
     ]
     assert parser.cells[6:10] == ["dV", "3.000", "(mV/ms)/(mS/cm", "2"]  # a superscript
     assert parser.cells[11:15] == ["1.000", "1/ms", "\N{MINUS SIGN}2.500", "1/ms"]
-    assert parser.tags.count("th row") == 2 and parser.tags.count("th col") == 5
+    assert parser.tags.count("th row") == 2
+    assert parser.tags.count("th col") == 5
 
 
 def test_a_large_matrix_has_a_picture_in_a_notebook():

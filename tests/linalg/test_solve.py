@@ -657,9 +657,7 @@ def test_rows_of_several_dimensions_want_weights():
     )
     with pytest.raises(ValueError, match=text):
         lstsq(A, ROWS.tree())
-    with pytest.raises(
-        ValueError, match=r"the weights, leaf x1, is in 1/nA, but must be in 1/nA"
-    ):
+    with pytest.raises(ValueError, match=r"the weights, leaf x1, is in 1/nA, but must be in 1/nA"):
         lstsq(A, ROWS.tree(), {"x0": jnp.ones(2) * u.mV**-2, "x1": 1.0 * u.nA**-1})
 
 

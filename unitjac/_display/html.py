@@ -46,7 +46,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["unit"] = lambda text: Markup(markup(text))
+    environment.filters["unit"] = _unit
     environment.filters["minus"] = _minus
     environment.filters["line"] = printable
     return environment
@@ -54,6 +54,10 @@ def _environment() -> jinja2.Environment:
 
 def _context(report: Report) -> dict[str, Any]:
     return {"report": report, "parts": [_part(part) for part in report.parts]}
+
+
+def _unit(text: str) -> Markup:
+    return Markup(markup(text))
 
 
 def _minus(number: str) -> str:

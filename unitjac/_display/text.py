@@ -150,8 +150,8 @@ def _sectioned(
 def _grid(columns: list[_Drawn], start: int, stop: int) -> Grid:
     grid = Grid(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
     for column in columns:
-        wrap = {"overflow": "fold"} if column.is_folded else {"no_wrap": True, "overflow": "fold"}
-        grid.add_column(Text(column.title), width=column.width, **wrap)
+        title, no_wrap = Text(column.title), not column.is_folded
+        grid.add_column(title, width=column.width, overflow="fold", no_wrap=no_wrap)
     for row in range(start, stop):
         grid.add_row(*(column.cells[row] for column in columns))
     return grid

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from unitjac import _key_order
+from unitjac import _key_order, _typed
 from unitjac._display import Displayed, Label, Number, Report, Section, Table, Words, value_text
 from unitjac._display import Unit as UnitColumn
 from unitjac._errors import array_text, has_tracer, is_arraylike
@@ -145,7 +146,7 @@ def _rows_of(path: tuple[str, ...], leaf: Any, most: int | None) -> Iterator[_Ro
     elif not _has_numbers(magnitude):
         yield _Row(path, unit, shape=_array_text(magnitude))
     elif np.ndim(magnitude) == 0:
-        yield _Row(path, unit, np.asarray(magnitude)[()])
+        yield _Row(path, unit, _scalar(magnitude))
     elif most is None or 0 < np.size(magnitude) <= most:
         values = np.asarray(magnitude)
         for index in np.ndindex(values.shape):
@@ -164,7 +165,7 @@ def _has_numbers(magnitude: Any) -> bool:
     ):
         return False
     dtype = np.asarray(magnitude).dtype if not hasattr(magnitude, "dtype") else magnitude.dtype
-    return dtype != jax.dtypes.float0 and not jax.dtypes.issubdtype(dtype, jax.dtypes.extended)
+    return dtype != jax.dtypes.float0 and not jnp.issubdtype(dtype, jax.dtypes.extended)
 
 
 def _array_text(magnitude: Any) -> str:
@@ -181,6 +182,10 @@ def _ends(values: np.ndarray) -> tuple[Any, Any]:
     if values.dtype == bool:
         values = values.astype(int)
     return np.min(values), np.max(values)  # nan where there is one
+
+
+def _scalar(magnitude: Any) -> Any:
+    return np.asarray(magnitude)[()]
 
 
 def _key_text(key: Any) -> str:
@@ -223,7 +228,7 @@ def _columns(rows: list[_Row]) -> Iterator[Any]:
 
 
 def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, np.bool_ | bool) else value
+    return int(value) if _typed.is_a(value, np.bool_) else value
 
 
 def leaves_of(tree: Any) -> list[Any]:
@@ -242,4 +247,4 @@ def value_or_leaf_text(leaf: Any) -> str:
     magnitude, unit = (leaf.mantissa, leaf.unit) if is_quantity(leaf) else (leaf, None)
     if np.ndim(magnitude) or not _has_numbers(magnitude):
         return leaf_text(leaf)
-    return f"{value_text(np.asarray(magnitude)[()])} {_TEXTS.of(unit)}".rstrip()
+    return f"{value_text(_scalar(magnitude))} {_TEXTS.of(unit)}".rstrip()

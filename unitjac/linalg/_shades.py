@@ -34,8 +34,8 @@ def heat(array: Any, rows: Axis, cols: Axis) -> Heat:
     if isinstance(array, BCOO):
         values, i, j = stored(array)
     else:
-        i, j = np.indices(array.shape).reshape(2, -1)
         values = np.asarray(array).ravel()
+        i, j = np.divmod(np.arange(values.size), cols.size)
     strong = strengths(values, i, j, rows, cols)
     # where each entry stands in the order in which rows and columns are shown
     to_row, to_col = (np.argsort(axis.shown_entries) for axis in (rows, cols))

@@ -165,13 +165,14 @@ def _cut_out(array: BCOO, at_rows: np.ndarray, at_cols: np.ndarray) -> np.ndarra
 def _stored(array: BCOO, rows: Axis, cols: Axis) -> Table:
     """Each entry that is stored, with its unit."""
     values, i, j = stored(array)
-    row_names, col_names = (_names(axis, np.arange(axis.size)) for axis in (rows, cols))
-    leaves = list(zip(_leaf_numbers(rows)[i], _leaf_numbers(cols)[j], strict=True))
+    leaves = list(
+        zip(_leaf_numbers(rows)[i].tolist(), _leaf_numbers(cols)[j].tolist(), strict=True)
+    )
     factors = [_plain_factor(rows, a, cols, b) for a, b in leaves]
     return Table(
         (
-            Label("row", [row_names[k] for k in i]),
-            Label("column", [col_names[k] for k in j]),
+            Label("row", _names(rows, i)),
+            Label("column", _names(cols, j)),
             Number("value", list(map(_times, values, factors))),
             UnitColumn("unit", [entry_unit_text(rows, a, cols, b) for a, b in leaves]),
         )
@@ -181,8 +182,8 @@ def _stored(array: BCOO, rows: Axis, cols: Axis) -> Table:
 def _shades(
     values: np.ndarray, rows: Axis, cols: Axis, at_rows: np.ndarray, at_cols: np.ndarray
 ) -> np.ndarray:
-    i, j = np.meshgrid(at_rows, at_cols, indexing="ij")
-    return strengths(values.ravel(), i.ravel(), j.ravel(), rows, cols).reshape(values.shape)
+    i, j = np.repeat(at_rows, len(at_cols)), np.tile(at_cols, len(at_rows))
+    return strengths(values.ravel(), i, j, rows, cols).reshape(values.shape)
 
 
 def _each(function: Callable[[int, int], Any], rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
@@ -199,7 +200,11 @@ def _plain_factor(rows: Axis, i: int, cols: Axis, j: int) -> float:
 
 def _times(value: Any, factor: float) -> Any:
     """In 64 bits, since a factor may leave what the dtype holds; the number itself times one."""
-    return value if factor == 1 else value.astype(np.result_type(value, np.float64)) * factor
+    return value if factor == 1 else _in_64_bits(value) * factor
+
+
+def _in_64_bits(values: Any) -> Any:
+    return values.astype(complex if np.iscomplexobj(values) else float)
 
 
 def _leaf_numbers(axis: Axis) -> np.ndarray:
@@ -212,7 +217,8 @@ def _names(axis: Axis, at: np.ndarray) -> list[str]:
 
 
 def _names_and_units(axis: Axis, at: np.ndarray) -> tuple[list[str], list[str]]:
-    return _names(axis, at), [_TEXTS.of(axis.entry_units[k]) for k in at]
+    units = axis.entry_units
+    return _names(axis, at), [_TEXTS.of(units[int(k)]) for k in at]
 
 
 # -- blocks ------------------------------------------------------------------------------------
@@ -253,7 +259,7 @@ def _parts(
     values, at_row, at_col = (
         stored(array) if isinstance(array, BCOO) else (np.asarray(array), None, None)
     )
-    values = values.astype(np.result_type(values, np.float64))
+    values = _in_64_bits(values)
     for i, j in pairs:
         row, col = rows.spans[i], cols.spans[j]
         if at_row is None or at_col is None:

@@ -11,9 +11,9 @@
 - :func:`over_time`: blocks against time.
 - :func:`spy`: which entries of a large matrix there are.
 
-Each needs matplotlib (``pip install 'unitjac[plot]'``), gives back its axes, draws into ``ax=`` where
-that is given, and changes no setting of matplotlib. Without ``ax`` it draws into a figure of pyplot,
-so that a notebook shows it; ``plt.close(ax.figure)`` lets go of it.
+Each needs matplotlib (``pip install 'unitjac[plot]'``), gives back its axes, draws into ``ax=``
+where that is given, and changes no setting of matplotlib. Without ``ax`` it draws into a figure of
+pyplot, so that a notebook shows it; ``plt.close(ax.figure)`` lets go of it.
 """
 
 # Owns: the names of the pictures. Never touches: derivatives, settings of matplotlib.

@@ -55,9 +55,9 @@ def over_time(
     outputs : str or iterable of str, optional
         Which outputs are drawn; by default all.
     relative : tuple, optional
-        The pair ``(parameters, outputs)``: parameters of shape ``(...)``, outputs of shape ``(n,)``,
-        as dicts with the keys of the blocks. Then ``p / y * dy/dp`` is drawn, in per cent for one
-        per cent. A line is interrupted where the output goes through zero.
+        The pair ``(parameters, outputs)``: parameters of shape ``(...)``, outputs of shape
+        ``(n,)``, as dicts with the keys of the blocks. Then ``p / y * dy/dp`` is drawn, in per
+        cent for one per cent. A line is interrupted where the output goes through zero.
     ax : matplotlib.axes.Axes, optional
         Where it is drawn; by default in a new figure.
     columns : {1, 2}
@@ -141,8 +141,8 @@ def _lines(
             values = np.asarray(block, float)
             if values.ndim == 0 or len(values) != count:
                 raise ValueError(
-                    f"the block of {output!r} by {name!r} must have one row for each of the {count} "
-                    f"times, got shape {values.shape}. Time is the first axis."
+                    f"the block of {output!r} by {name!r} must have one row for each of the "
+                    f"{count} times, got shape {values.shape}. Time is the first axis."
                 )
             if relative is not None:
                 values, unit = _relative(values, unit, output, name, relative), None
@@ -171,8 +171,8 @@ def _value(tree: Any, name: str, kind: str) -> Any:
     stripped, labels = strip(tree), Axis.of(tree).labels
     if name not in labels:
         raise KeyError(
-            f"relative has no value of {kind} {name!r}: there are {', '.join(labels)}. Give the pair "
-            "(parameters, outputs) with the keys of the blocks."
+            f"relative has no value of {kind} {name!r}: there are {', '.join(labels)}. Give the "
+            "pair (parameters, outputs) with the keys of the blocks."
         )
     k = labels.index(name)
     return stripped.attach(stripped.magnitudes) if not labels[k] else _leaf(stripped, k)

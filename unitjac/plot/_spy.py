@@ -136,8 +136,7 @@ def _dots(on: Canvas, pattern: Pattern) -> None:
     on.axes.set_xlim(-0.5, max(n, 1) - 0.5)
     on.axes.set_ylim(max(m, 1) - 0.5, -0.5)
     if most > 1:
-        figure = on.axes.figure
-        on.set_height(figure.get_size_inches()[1] * 72 + 36)
+        on.set_height(on.height + 36)
         label = f"entries in a dot of {steps[0]:,} × {steps[1]:,}"
         color_bar(on, colors, label, lambda length: _ticks(most))
 
@@ -157,7 +156,9 @@ def _ticks(most: int) -> list[float]:
 
 def _borders(on: Canvas, rows: Side, cols: Side) -> None:
     across, up = on.box
-    for side, room, line in ((rows, up, on.axes.axhline), (cols, across, on.axes.axvline)):
-        if len(side.borders) * 3 < room:
-            for border in side.borders:
-                line(border, color=on.ink, linewidth=0.4)
+    if len(rows.borders) * 3 < up:
+        for border in rows.borders:
+            on.axes.axhline(border, color=on.ink, linewidth=0.4)
+    if len(cols.borders) * 3 < across:
+        for border in cols.borders:
+            on.axes.axvline(border, color=on.ink, linewidth=0.4)

@@ -88,6 +88,13 @@ class Canvas:
         return figure.get_size_inches()[0] * 72 if self.own else self.box[0]
 
     @property
+    def height(self) -> float:
+        """Height of the figure in points."""
+        figure = self.axes.get_figure(root=True)
+        assert figure is not None
+        return float(figure.get_size_inches()[1]) * 72
+
+    @property
     def box(self) -> tuple[float, float]:
         """Width and height of the axes in points, as they are laid out now."""
         figure = self.axes.get_figure(root=True)
@@ -265,8 +272,8 @@ def _width_mm(columns: Columns, width: Any) -> float:
     if width is None:
         if columns not in _COLUMN_MM:
             raise ValueError(
-                f"columns is 1 (85 mm wide) or 2 (175 mm), got {columns!r}. For another width write "
-                "width=120 * brainunit.mmeter."
+                f"columns is 1 (85 mm wide) or 2 (175 mm), got {columns!r}. For another width "
+                "write width=120 * brainunit.mmeter."
             )
         return _COLUMN_MM[columns]
     if is_quantity(width):
