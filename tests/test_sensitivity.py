@@ -225,31 +225,54 @@ def test_membrane_against_finite_differences() -> None:
                 )
 
 
-def test_picture_shows_every_cell() -> None:
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("agg")
-    from matplotlib import pyplot as plt
+def test_a_table_draws_itself() -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
 
-    from unitjac.plot import plot_sensitivities
-
-    table = sensitivity_table(lambda p: {**ohm(p), "none": p["R"] - p["R"]}, OHM)
-    ax = plot_sensitivities(table)
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["power", "current", "none"]
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["U", "R"]
-    cells = {t.get_position()[::-1]: t.get_text() for t in ax.texts}
-    assert cells == {(0, 0): "2", (0, 1): "-1", (1, 0): "1", (1, 1): "-1", (2, 0): "—", (2, 1): "—"}
-    figure, own = plt.subplots()
-    assert plot_sensitivities(table, own) is own
-    figure.canvas.draw()
-    plt.close("all")
+    ax = sensitivity_table(ohm, OHM).plot("power", ax=Figure().subplots())
+    assert [round(float(bar.get_width()), 6) for bar in ax.patches] == [2.0, -1.0]
+    with pytest.raises(KeyError, match="no output 'force': the function returns power, current"):
+        sensitivity_table(ohm, OHM).plot("force")
 
 
 def test_picture_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from unitjac.plot import plot_sensitivities
-
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"needs matplotlib.*pip install 'unitjac\[plot\]'"):
-        plot_sensitivities(sensitivity_table(ohm, OHM))
+        sensitivity_table(ohm, OHM).plot()
+
+
+def test_a_table_is_asked_for_outputs_and_rows() -> None:
+    table = sensitivity_table(ohm, OHM)
+    assert len(table) == len(list(table)) == 4
+    assert table["power"] == table.select("power") == table.select(["power"])
+    assert table["power", "R"] in list(table)
+    assert table["power", "R"].relative == pytest.approx(-1.0)
+    cut = table.top(1)
+    assert (len(cut), len(cut.hidden)) == (2, 2)
+    assert cut["power", "R"] == table["power", "R"]  # which is hidden there, and known
+    for key, text in (
+        ("powr", "no output 'powr': the function returns power, current"),
+        (("powr", "R"), "no output 'powr': the function returns power, current"),
+        (("power", "r"), "no parameter 'r': the inputs are U, R"),
+    ):
+        with pytest.raises(KeyError, match=text):
+            table[key]
+
+
+def test_a_table_in_words_is_short_and_says_what_is_left_out() -> None:
+    fun = lambda p: {"a": p["x"] ** 2 * p["y"], "b": p["x"] - p["y"], "zero": p["x"] - 2.0}  # noqa: E731
+    table = sensitivity_table(fun, {"x": 2.0, "y": 1.9999, "z": 5.0})
+    assert repr(table) == str(table) == table.to_text(100)
+    assert len(repr(table)) < 1500
+    assert "a small difference of large terms" in table["b"].to_text()
+    assert "a small difference" not in table["a"].to_text()
+    assert "no effect: z" in table["a"].to_text()
+    assert "— where the output is zero" in table.to_text()
+    assert "and 1 more" in table["a"].top(1).to_text()
+    assert "no effect" not in str(table.full_report())
+    wide = sensitivity_table(lambda x: x.sum(), jnp.arange(1.0, 101.0))
+    assert wide.to_text().count("and 60 more") == 1  # of the point; each row is there
+    assert len(wide.to_csv().splitlines()) == 101
 
 
 @pytest.mark.parametrize("nothing", [{}, (), {"a": None}, {"a": jnp.ones(0)}])

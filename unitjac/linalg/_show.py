@@ -165,9 +165,8 @@ def _cut_out(array: BCOO, at_rows: np.ndarray, at_cols: np.ndarray) -> np.ndarra
 def _stored(array: BCOO, rows: Axis, cols: Axis) -> Table:
     """Each entry that is stored, with its unit."""
     values, i, j = stored(array)
-    leaves = list(
-        zip(_leaf_numbers(rows)[i].tolist(), _leaf_numbers(cols)[j].tolist(), strict=True)
-    )
+    leaf_rows, leaf_cols = _leaf_numbers(rows)[i].tolist(), _leaf_numbers(cols)[j].tolist()
+    leaves = list(zip(leaf_rows, leaf_cols, strict=True))
     factors = [_plain_factor(rows, a, cols, b) for a, b in leaves]
     return Table(
         (
