@@ -70,10 +70,10 @@ class Compiled:
             args, kwargs = _pack_arguments(args, kwargs), None
         while True:
             values: list[Any] = []
-            if self._states:
-                values = [state.value for state in self._states]
+            if states := self._states:  # read once: another thread may learn of more meanwhile
+                values = [state.value for state in states]
                 if self._adopts:
-                    _check_values(self._states, values)
+                    _check_values(states, values)
             try:
                 return program(values, args, kwargs)
             except _NewStates as found:
