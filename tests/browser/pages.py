@@ -6,25 +6,70 @@ Owns: the two tables, and one small maker for each entry. A new display is enter
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
 from click.testing import CliRunner
+from jax.experimental.sparse import BCOO
 
+import unitjac
 from unitjac._cli import main
-from unitjac.linalg import jacobian_matrix
+from unitjac.linalg import UnitMatrix, covariance, jacobian_matrix
 from unitjac.models import hodgkin_huxley as hh
 from unitjac.sensitivity import sensitivity_table
 
 from .frames import FRAMES
 
 
-def matrix() -> str:
-    """A few numbers in several units."""
+def ohm(p: dict[str, u.Quantity]) -> dict[str, u.Quantity]:
+    return {"I": p["U"] / p["R"], "P": p["U"] ** 2 / p["R"]}
 
-    def ohm(p: dict[str, u.Quantity]) -> dict[str, u.Quantity]:
-        return {"I": p["U"] / p["R"], "P": p["U"] ** 2 / p["R"]}
 
-    return jacobian_matrix(ohm)({"U": 6.0 * u.volt, "R": 3.0 * u.kohm})._repr_html_()
+OHM = {"U": 6.0 * u.volt, "R": 3.0 * u.kohm}
+
+
+def membrane_matrix() -> UnitMatrix:
+    return jacobian_matrix(hh.membrane)(hh.membrane_inputs())
+
+
+def large_matrix() -> UnitMatrix:
+    """Numbers over many decades, in blocks of several units."""
+    values = np.random.default_rng(3).lognormal(0, 4, (90, 70)) * np.sign(np.arange(70) % 3 - 1)
+    rows = {"V": jnp.ones(60) * u.mV, "a_gate_with_a_long_name": jnp.ones(30)}
+    return UnitMatrix(jnp.array(values), rows, {"g": jnp.ones(40) * u.nS, "E": jnp.ones(30) * u.mV})
+
+
+def sparse_matrix(size: int) -> UnitMatrix:
+    bands = jnp.eye(size) - 0.5 * jnp.eye(size, k=1)
+    return UnitMatrix(BCOO.fromdense(bands), jnp.ones(size) * u.mV, {"w": jnp.ones(size) * u.nA})
+
+
+def blocks() -> dict[str, Any]:
+    return unitjac.jacrev(hh.membrane, unit_aware=True)(hh.membrane_inputs())
+
+
+def anything() -> dict[str, Any]:
+    """What a tree may hold."""
+    return {
+        "z": jnp.arange(200.0) * u.mV,
+        "soma": {"w": jnp.ones(3), "k": 2 * u.nS, "C": 1.0 * u.uF / u.cm**2},
+        "a_key_of_which_the_name_is_longer_than_a_line_of_a_narrow_page": 1e-12,
+        "<b>text</b>": "<i>text</i> & more",
+        "complex": (1 + 2j) * u.mV,
+        "whole": np.zeros((2, 2), jax.dtypes.float0),
+        "nothing": None,
+    }
+
+
+def plan() -> str:
+    return unitjac.jacobian(hh.membrane, unit_aware=True).plan(hh.membrane_inputs()).to_html()
+
+
+def state() -> str:
+    return unitjac.State({"V": -65.0 * u.mV, "g": jnp.arange(9.0) * u.nS}, name="soma").to_html()
 
 
 def table() -> str:
@@ -60,7 +105,18 @@ def page_of_the_program() -> str:
 
 # what a notebook shows in a cell
 DISPLAYS: dict[str, Callable[[], str]] = {
-    "matrix": matrix,
+    "matrix": lambda: jacobian_matrix(ohm)(OHM).to_html(),
+    "matrix of the membrane": lambda: membrane_matrix().to_html(),
+    "large matrix": lambda: large_matrix().to_html(),
+    "sparse matrix": lambda: sparse_matrix(300).to_html(),
+    "small sparse matrix": lambda: sparse_matrix(8).to_html(),
+    "covariance": lambda: covariance({"g": 0.3 * u.nS, "E": 2.0 * u.mV, "k": 0.1}).to_html(),
+    "correlation": lambda: covariance({"g": 0.3 * u.nS, "E": 2.0 * u.mV}).correlation().to_html(),
+    "axis": lambda: membrane_matrix().cols.to_html(),
+    "plan": plan,
+    "state": state,
+    "blocks": lambda: unitjac.show(blocks()).to_html(),
+    "tree": lambda: unitjac.show(anything()).to_html(),
     "table": table,
     "hostile table": hostile_table,
 }

@@ -417,9 +417,9 @@ def jacobian(
       outputs  2 numbers in 1 leaf
       reads    no state
       writes   no state
-      output  input       shape   unit
-      ------  ----------  ------  ----
-      output  argument 0  (2, 2)  mV
+    <BLANKLINE>
+    output  input       shape   unit
+    output  argument 0  (2, 2)  mV
     """
     check_keywords(kwargs, (*_COMMON, "allow_int", "mode"), "jacobian")
     if mode not in ("auto", "fwd", "rev"):

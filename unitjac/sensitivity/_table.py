@@ -49,6 +49,7 @@ class Sensitivity:
     Examples
     --------
     >>> import brainunit as u
+    >>> from unitjac.sensitivity import sensitivity_table
     >>> (row,) = sensitivity_table(lambda x: x**2, 3.0 * u.mV).rows
     >>> row.sensitivity, round(row.relative, 6)
     (Quantity(6., "mV"), 2.0)
@@ -87,18 +88,20 @@ class SensitivityTable(Displayed):
     Examples
     --------
     >>> import brainunit as u
-    >>> table = sensitivity_table(lambda p: {"P": p["U"] * p["I"] ** 2, "I": p["I"]},
-    ...                           {"U": 2.0 * u.volt, "I": 4.0 * u.amp})
+    >>> from unitjac.sensitivity import sensitivity_table
+    >>> table = sensitivity_table(lambda p: {"P": p["R"] * p["I"] ** 2, "U": p["R"] * p["I"]},
+    ...                           {"R": 2.0 * u.ohm, "I": 4.0 * u.amp})
     >>> table["P", "I"].relative
     2.0
     >>> print(table["P"])
     Sensitivities
-      U = 2 V   I = 4 A
     <BLANKLINE>
-    P = 32.00 V*A^2
-      parameter  value  sensitivity   relative
-      I          4 A    16.00 V*A     2.000    ████████████████████
-      U          2 V    16.00 A^2     1.000    ██████████
+      R = 2 ohm   I = 4 A
+    <BLANKLINE>
+    P = 32.00 W
+      parameter  value  sensitivity  relative
+      I          4 A    16.00 V      2.000     ████████████████████
+      R          2 ohm  16.00 A^2    1.000     ██████████
     <BLANKLINE>
     relative: change of the output in % for a change of the parameter by 1 %
     """
@@ -152,6 +155,7 @@ class SensitivityTable(Displayed):
         Examples
         --------
         >>> import brainunit as u
+        >>> from unitjac.sensitivity import sensitivity_table
         >>> table = sensitivity_table(lambda p: {"net": p["a"] - p["b"], "sum": p["a"] + p["b"]},
         ...                           {"a": 1.0 * u.nA, "b": 0.9999 * u.nA})
         >>> table.cancelled
