@@ -30,6 +30,7 @@ WIDTH_OF_A_FILE = 100
 _INDENT, _GAP = 2, 2
 _BAR, _SHORTEST_BAR = 20, 4
 _FEW_NUMBERS = 3  # columns of them stand side by side, and what is more in several panels
+_LONGEST_TITLE = 24
 _LEAST = 8  # so narrow a column of texts may become
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _UP, _DOWN = "dodger_blue1", "dark_orange"
@@ -150,8 +151,7 @@ def _sectioned(
 def _grid(columns: list[_Drawn], start: int, stop: int) -> Grid:
     grid = Grid(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
     for column in columns:
-        title, no_wrap = Text(column.title), not column.is_folded
-        grid.add_column(title, width=column.width, overflow="fold", no_wrap=no_wrap)
+        grid.add_column(Text(column.title), width=column.width, overflow="fold")
     for row in range(start, stop):
         grid.add_row(*(column.cells[row] for column in columns))
     return grid
@@ -224,12 +224,18 @@ def _drawn(column: Column, unicode: bool) -> _Drawn:
     return _Drawn(
         title=printable(title),
         cells=cells,
-        width=max([cell_len(printable(title)), *(cell.cell_len for cell in cells)]),
+        width=max([_title_width(column, title), *(cell.cell_len for cell in cells)]),
         is_label=isinstance(column, Label),
         is_number=isinstance(column, Number),
         is_spare=getattr(column, "is_spare", False),
         is_folded=not isinstance(column, Number) or bool(column.row_units),
     )
+
+
+def _title_width(column: Column, title: str) -> int:
+    """A long title above numbers takes several lines."""
+    width = cell_len(printable(title))
+    return min(width, _LONGEST_TITLE) if isinstance(column, Number) else width
 
 
 def _number_texts(column: Number, unicode: bool) -> list[str]:
