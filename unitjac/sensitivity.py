@@ -1,8 +1,21 @@
 """The sensitivities of a function's outputs to its inputs, as rows of a table.
 
-Owns: the pairing of outputs with inputs, the relative sensitivity, the order of the rows. Never
-touches: how a derivative is computed, how a row is printed or drawn.
+>>> import brainunit as u
+>>> from unitjac.sensitivity import sensitivity_table
+>>> power = lambda p: {"P": p["U"] ** 2 / p["R"]}
+>>> table = sensitivity_table(power, {"U": 6.0 * u.volt, "R": 3.0 * u.ohm})
+>>> [(row.parameter, round(row.relative, 3)) for row in table.rows]
+[('U', 2.0), ('R', -1.0)]
+
+The table:
+
+    sensitivity_table  every output by every input, at one point
+    SensitivityTable   what it gives back: its rows, and a choice of them
+    Sensitivity        a row: how one output answers to one input
 """
+
+# Owns: the pairing of outputs with inputs, the relative sensitivity, the order of the rows. Never
+# touches: how a derivative is computed, how a row is printed or drawn.
 
 from __future__ import annotations
 

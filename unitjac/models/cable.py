@@ -1,7 +1,27 @@
 r"""A cable of N compartments with sealed ends, passive or with the membrane of Hodgkin and Huxley.
 
-Owns the equations and the parameters of that one geometry. Never touches differentiation; the
-membrane is that of `unitjac.models.hodgkin_huxley`.
+>>> from unitjac.models.cable import derivatives, parameters, resting_state
+>>> derivatives(resting_state(100, parameters()), parameters())["V"].shape
+(100,)
+
+The cable of the squid's membrane:
+
+    parameters           of the squid's giant axon
+    resting_state        where nothing changes
+    derivatives          of the state in time
+    pattern              which derivatives of these by the state may be other than zero
+
+The passive cable:
+
+    passive_parameters   of a thin dendrite
+    passive_derivatives  of the state in time
+    constants            length constant, input resistance and more
+    constants_inputs     the inputs of `constants`, for a dendrite of half a millimetre
+
+Both:
+
+    axial_currents       from each compartment into the next
+    axial_density        what comes in from both neighbours, for each area of membrane
 
 A cylinder of diameter d is cut into N compartments of length dx, each at one voltage. Between the
 middles of two neighbours lies the axial resistance ``R_i dx / (pi d^2 / 4)``, and what flows
@@ -21,6 +41,9 @@ P. Dayan and L. F. Abbott (2001), "Theoretical Neuroscience", sections 6.3 and 6
 constant, the input resistance and the compartments.
 A. L. Hodgkin and A. F. Huxley (1952), J. Physiol. 117, 500-544, for the squid's axon.
 """
+
+# Owns: the equations and the parameters of that one geometry. Never touches: differentiation; the
+# membrane is that of `unitjac.models.hodgkin_huxley`.
 
 from __future__ import annotations
 

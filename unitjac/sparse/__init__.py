@@ -1,7 +1,26 @@
 """Sparse Jacobians and Hessians: planned once, run many times.
 
-Owns: the public names of the sparse derivatives. Never touches: how a derivative is computed.
+>>> import brainunit as u, jax.numpy as jnp
+>>> from unitjac.sparse import banded, sparse_jacobian
+>>> V = jnp.arange(4.0) * u.mV
+>>> sparse_jacobian(lambda V: V**2, V, pattern=banded(4, 0, 0))(V).dense.shape
+(4, 4)
+
+Plans:
+
+    sparse_jacobian  plan the Jacobian of a function
+    sparse_hessian   plan the Hessian of a scalar function
+    SparseJacobian   what `sparse_jacobian` gives back: call it at any point, save it
+    SparseHessian    what `sparse_hessian` gives back
+    load             read a plan that was saved
+
+Patterns:
+
+    Pattern          which entries may be other than zero
+    banded           a band about the diagonal
 """
+
+# Owns: the public names of the sparse derivatives. Never touches: how a derivative is computed.
 
 from unitjac._engine.pattern import Pattern, banded
 
