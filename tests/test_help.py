@@ -51,6 +51,12 @@ def test_index_names_each_public_name_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
+def test_is_read_in_80_columns(name: str) -> None:
+    text = doc_of(name).splitlines()[1:]  # `help` moves it to the right by four
+    assert not [line for line in text if len(line) > 76]
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_what_it_owns_comes_after_the_docstring(name: str) -> None:
     assert "Owns" not in doc_of(name)
     source = Path(str(importlib.import_module(name).__file__)).read_text(encoding="utf-8")

@@ -5,15 +5,15 @@
 >>> print(slope(6.0 * u.volt, 3.0 * u.ohm).unit)
 A
 
-The transforms are called as those of JAX, with ``unit_aware=True`` for units on
-the result.
+The transforms are called as those of JAX, with ``unit_aware=True`` for
+units on the result.
 
 First derivatives:
 
     grad              of a scalar function
     value_and_grad    the same, with the value before it
     vector_grad       of the sum of all outputs
-    jacobian          all outputs by all inputs, by the mode with fewer passes
+    jacobian          outputs by inputs, by the mode with fewer passes
     jacrev            the same, by reverse mode
     jacfwd            the same, by forward mode
     sparse_jacobian   as a sparse matrix: planned once, run many times
@@ -21,23 +21,23 @@ First derivatives:
 
 Second derivatives:
 
-    hessian           the blocks, each in output unit / input unit / input unit
+    hessian           all blocks, in output / input / input unit
     sparse_hessian    as a sparse matrix: planned once, run many times
 
 Along a direction:
 
     jvp               the value, and the derivative along a tangent
-    vjp               the value, and the function that pulls cotangents back
-    linearize         the value, and the function that pushes tangents forward
+    vjp               the value, and what pulls cotangents back
+    linearize         the value, and what pushes tangents forward
     linear_transpose  the transpose of a linear function
 
 States, units, plans:
 
-    State                a value that a function may read, write and be derived by
-    check_units          the units of the outputs, or the unit error, without a run
+    State                a value that a function may read and write
+    check_units          units of the outputs, without a run
     Plan                 what a transform will do, before it does it
-    GradientTransform    what the transforms give back: a function with a plan
-    UnitsDroppedWarning  the result has units, and was given back without them
+    GradientTransform    what the transforms give back
+    UnitsDroppedWarning  a result lost its units
 
 Modules:
 

@@ -12,9 +12,10 @@ From there to here, and back, for a quantity or a whole tree of them:
     to_astropy    from brainunit to astropy
     to_unxt       from brainunit to unxt
 
-A unit crosses the border by its name where both sides mean the same by it, to twelve digits; else
-the magnitude crosses in SI units. Angles and percentages are plain numbers here, and what is no
-multiple of its unit (degrees Celsius, decibels, magnitudes) is refused.
+A unit crosses the border by its name where both sides mean the same by it,
+to twelve digits; else the magnitude crosses in SI units. Angles and
+percentages are plain numbers here, and what is no multiple of its unit
+(degrees Celsius, decibels, magnitudes) is refused.
 """
 
 # Owns: the way from their quantities to brainunit's, and back. Never touches: derivatives, states.

@@ -4,9 +4,9 @@
 >>> from unitjac.optim import scale_by_units
 >>> optimizer = scale_by_units(optax.adam(0.01), typical={"E": 10.0 * u.mV})
 
-Optimizers (optax is needed: ``pip install optax``):
+Optimizers (optax is needed: ``pip install 'unitjac[optax]'``):
 
-    scale_by_units  an optimizer of optax for parameters and gradients with units
+    scale_by_units  an optimizer for parameters with units
 """
 
 # Owns: the way from gradients with units to the plain numbers of an optimizer, and back. Never

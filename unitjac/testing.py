@@ -2,12 +2,13 @@
 
 >>> import brainunit as u
 >>> from unitjac.testing import check_jacobian
->>> check_jacobian(lambda V, R: V**2 / R, (3.0 * u.volt, 2.0 * u.ohm), argnums=(0, 1))
+>>> power = lambda V, R: V**2 / R
+>>> check_jacobian(power, (3.0 * u.volt, 2.0 * u.ohm), argnums=(0, 1))
 
 Checks, which raise where something differs:
 
     check_jacobian  forward mode, reverse mode and finite differences agree
-    assert_close    two trees are physically equal, whatever units they are written in
+    assert_close    two trees are physically equal, in any units
 """
 
 # Owns: :func:`check_jacobian`, :func:`assert_close`. Never touches: how a derivative is computed.

@@ -9,7 +9,7 @@
 The matrix:
 
     jacobian_matrix  the Jacobian of a function as one matrix
-    hessian_matrix   the Hessian of a scalar function as one symmetric matrix
+    hessian_matrix   the Hessian of a scalar function, symmetric
     UnitMatrix       a matrix with a unit for each row and each column
     Axis             the leaves along its rows or columns
 
@@ -18,9 +18,9 @@ Solving:
     solve            the x with ``matrix @ x = right``
     lstsq            the x that fits best, weighted
     inv              the inverse
-    cholesky         the lower triangular factor of a symmetric positive definite matrix
+    cholesky         the lower triangular factor L of ``L @ L.T``
 
-Numbers that do not depend on the choice of units:
+What no choice of units changes:
 
     det              the determinant
     trace            the sum of the diagonal

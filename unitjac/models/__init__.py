@@ -12,7 +12,7 @@ Modules:
 The list of models:
 
     BUILT_IN        each model by its name
-    Model           a function together with the point at which one looks at it
+    Model           a function, with the point at which one looks
 """
 
 # Owns: the list of models. Never touches: differentiation; what a model computes stands in its own

@@ -23,16 +23,18 @@ The gates, of a voltage:
     alpha_n          rate at which the potassium gate opens
     beta_n           rate at which the potassium gate closes
 
-The convention is the modern one: the inside against the outside, rest near -65 mV, outward
-currents positive. A state is a dict ``{"V": voltage, "m": ..., "h": ..., "n": ...}`` and
-parameters are a dict such as `parameters` gives.
+The convention is the modern one: the inside against the outside, rest near
+-65 mV, outward currents positive. A state is a dict
+``{"V": voltage, "m": ..., "h": ..., "n": ...}`` and parameters are a dict
+such as `parameters` gives.
 
 References
 ----------
-A. L. Hodgkin and A. F. Huxley (1952), "A quantitative description of membrane current and its
-application to conduction and excitation in nerve", J. Physiol. 117, 500-544.
-P. Dayan and L. F. Abbott (2001), "Theoretical Neuroscience", section 5.6, for the same rates in
-the modern convention.
+A. L. Hodgkin and A. F. Huxley (1952), "A quantitative description of
+membrane current and its application to conduction and excitation in nerve",
+J. Physiol. 117, 500-544.
+P. Dayan and L. F. Abbott (2001), "Theoretical Neuroscience", section 5.6,
+for the same rates in the modern convention.
 """
 
 # Owns: the equations and the parameters of that one model. Never touches: differentiation, text or

@@ -3,15 +3,16 @@
 >>> import brainunit as u, jax.numpy as jnp
 >>> from unitjac.sparse import banded, sparse_jacobian
 >>> V = jnp.arange(4.0) * u.mV
->>> sparse_jacobian(lambda V: V**2, V, pattern=banded(4, 0, 0))(V).dense.shape
+>>> J = sparse_jacobian(lambda V: V**2, V, pattern=banded(4, 0, 0))
+>>> J(V).dense.shape
 (4, 4)
 
 Plans:
 
     sparse_jacobian  plan the Jacobian of a function
     sparse_hessian   plan the Hessian of a scalar function
-    SparseJacobian   what `sparse_jacobian` gives back: call it at any point, save it
-    SparseHessian    what `sparse_hessian` gives back
+    SparseJacobian   what the first gives back: call it, save it
+    SparseHessian    what the second gives back
     load             read a plan that was saved
 
 Patterns:
