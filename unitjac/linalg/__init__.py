@@ -32,8 +32,8 @@ Uncertainty:
     covariance       of entries with these standard deviations
     propagate        from inputs to outputs, to first order
 
-Refused for a matrix with units, as they depend on the choice of these;
-scale it first (``A.scaled(...)``):
+Refused, as they depend on the choice of units; the error says what to type
+instead, such as ``jnp.linalg.svd(A.scaled(rows=..., cols=...))``:
 
     svd              the singular values
     cond             the condition number
