@@ -1,7 +1,58 @@
 """Jacobians that know their units and their states.
 
-Owns: the public names. Never touches: anything; it only gathers what the modules define.
+>>> import brainunit as u, unitjac as uj
+>>> slope = uj.grad(lambda U, R: U**2 / R, unit_aware=True)
+>>> print(slope(6.0 * u.volt, 3.0 * u.ohm).unit)
+A
+
+The transforms are called as those of JAX, with ``unit_aware=True`` for
+units on the result.
+
+First derivatives:
+
+    grad              of a scalar function
+    value_and_grad    the same, with the value before it
+    vector_grad       of the sum of all outputs
+    jacobian          outputs by inputs, by the mode with fewer passes
+    jacrev            the same, by reverse mode
+    jacfwd            the same, by forward mode
+    sparse_jacobian   as a sparse matrix: planned once, run many times
+    fwd_grad          a random estimate of the gradient, by forward mode
+
+Second derivatives:
+
+    hessian           all blocks, in output / input / input unit
+    sparse_hessian    as a sparse matrix: planned once, run many times
+
+Along a direction:
+
+    jvp               the value, and the derivative along a tangent
+    vjp               the value, and what pulls cotangents back
+    linearize         the value, and what pushes tangents forward
+    linear_transpose  the transpose of a linear function
+
+States, units, plans, and what is seen of them:
+
+    show                 blocks, or any tree of quantities, as a table
+    State                a value that a function may read and write
+    check_units          units of the outputs, without a run
+    Plan                 what a transform will do, before it does it
+    GradientTransform    what the transforms give back
+    UnitsDroppedWarning  a result lost its units
+
+Modules:
+
+    linalg       linear algebra with units: the Jacobian as a matrix
+    sparse       patterns, and plans to save and load
+    sensitivity  which input matters most, as a table
+    plot         pictures of derivatives
+    testing      checks that derivatives are right
+    optim        training in units, with the optimizers of optax
+    interop      quantities of pint, astropy and unxt
+    models       models of neurons, to try things on
 """
+
+# Owns: the public names. Never touches: anything; it only gathers what the modules define.
 
 import importlib
 import sys

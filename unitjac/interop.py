@@ -1,12 +1,25 @@
 """Quantities of other libraries at the border: pint, astropy and unxt.
 
-Owns: the way from their quantities to brainunit's, and back. Never touches: derivatives, states.
-It imports a library only to make quantities of it; what comes in says by itself what it is.
+>>> import brainunit as u
+>>> from unitjac.interop import to_pint
+>>> print(to_pint(3.0 * u.mV))
+3.0 millivolt
 
-A unit crosses the border by its name where both sides mean the same by it, to twelve digits; else
-the magnitude crosses in SI units. Angles and percentages are plain numbers here, and what is no
-multiple of its unit (degrees Celsius, decibels, magnitudes) is refused.
+From there to here, and back, for a quantity or a whole tree of them:
+
+    to_brainunit  from pint, astropy and unxt to brainunit
+    to_pint       from brainunit to pint
+    to_astropy    from brainunit to astropy
+    to_unxt       from brainunit to unxt
+
+A unit crosses the border by its name where both sides mean the same by it,
+to twelve digits; else the magnitude crosses in SI units. Angles and
+percentages are plain numbers here, and what is no multiple of its unit
+(degrees Celsius, decibels, magnitudes) is refused.
 """
+
+# Owns: the way from their quantities to brainunit's, and back. Never touches: derivatives, states.
+# It imports a library only to make quantities of it; what comes in says by itself what it is.
 
 from __future__ import annotations
 

@@ -1,8 +1,16 @@
 """Training in units, with the optimizers of optax.
 
-Owns: the way from gradients with units to the plain numbers of an optimizer, and back. Never
-touches: derivatives, what the optimizer does with the numbers.
+>>> import brainunit as u, optax
+>>> from unitjac.optim import scale_by_units
+>>> optimizer = scale_by_units(optax.adam(0.01), typical={"E": 10.0 * u.mV})
+
+Optimizers (optax is needed: ``pip install 'unitjac[optax]'``):
+
+    scale_by_units  an optimizer for parameters with units
 """
+
+# Owns: the way from gradients with units to the plain numbers of an optimizer, and back. Never
+# touches: derivatives, what the optimizer does with the numbers.
 
 from __future__ import annotations
 

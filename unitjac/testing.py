@@ -1,7 +1,17 @@
 """Checks for users and for our own tests: derivatives that agree, trees that are equal.
 
-Owns: :func:`check_jacobian`, :func:`assert_close`. Never touches: how a derivative is computed.
+>>> import brainunit as u
+>>> from unitjac.testing import check_jacobian
+>>> power = lambda V, R: V**2 / R
+>>> check_jacobian(power, (3.0 * u.volt, 2.0 * u.ohm), argnums=(0, 1))
+
+Checks, which raise where something differs:
+
+    check_jacobian  forward mode, reverse mode and finite differences agree
+    assert_close    two trees are physically equal, in any units
 """
+
+# Owns: :func:`check_jacobian`, :func:`assert_close`. Never touches: how a derivative is computed.
 
 from __future__ import annotations
 

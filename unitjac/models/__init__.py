@@ -1,8 +1,22 @@
 """The built-in models, by the name that the command line gives them.
 
-Owns the list of models. Never touches differentiation; what a model computes stands in its own
-module.
+>>> from unitjac.models import BUILT_IN
+>>> sorted(BUILT_IN)
+['hodgkin-huxley', 'passive-cable']
+
+Modules:
+
+    hodgkin_huxley  the membrane of Hodgkin and Huxley (1952)
+    cable           a cable of N compartments, passive or with that membrane
+
+The list of models:
+
+    BUILT_IN        each model by its name
+    Model           a function, with the point at which one looks
 """
+
+# Owns: the list of models. Never touches: differentiation; what a model computes stands in its own
+# module.
 
 from __future__ import annotations
 

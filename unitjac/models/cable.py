@@ -1,26 +1,54 @@
 r"""A cable of N compartments with sealed ends, passive or with the membrane of Hodgkin and Huxley.
 
-Owns the equations and the parameters of that one geometry. Never touches differentiation; the
-membrane is that of `unitjac.models.hodgkin_huxley`.
+>>> from unitjac.models.cable import derivatives, parameters, resting_state
+>>> derivatives(resting_state(100, parameters()), parameters())["V"].shape
+(100,)
 
-A cylinder of diameter d is cut into N compartments of length dx, each at one voltage. Between the
-middles of two neighbours lies the axial resistance ``R_i dx / (pi d^2 / 4)``, and what flows
-through it charges a membrane of area ``pi d dx``:
+The cable of the squid's membrane:
 
-    C_m dV_i/dt = -i_ionic(V_i) + I_ext + d / (4 R_i dx^2) (V_{i-1} - 2 V_i + V_{i+1}),
+    parameters           of the squid's giant axon
+    resting_state        where nothing changes
+    derivatives          of the state in time
+    pattern              where their Jacobian may be other than zero
 
-where at an end the neighbour that is not there takes no current (a sealed end). It is the cable
-equation to second order in dx. A state is a dict ``{"V": ..., "m": ..., "h": ..., "n": ...}`` of
-arrays of length N, for the passive cable ``{"V": ...}``.
+The passive cable:
+
+    passive_parameters   of a thin dendrite
+    passive_derivatives  of the state in time
+    constants            length constant, input resistance and more
+    constants_inputs     the inputs of `constants`
+
+Both:
+
+    axial_currents       from each compartment into the next
+    axial_density        the same, into each area of membrane
+
+A cylinder of diameter d is cut into N compartments of length dx, each at
+one voltage. Between the middles of two neighbours lies the axial resistance
+``R_i dx / (pi d^2 / 4)``, and what flows through it charges a membrane of
+area ``pi d dx``:
+
+    C_m dV_i/dt = -i_ionic(V_i) + I_ext
+                + d / (4 R_i dx^2) (V_{i-1} - 2 V_i + V_{i+1}),
+
+where at an end the neighbour that is not there takes no current (a sealed
+end). It is the cable equation to second order in dx. A state is a dict
+``{"V": ..., "m": ..., "h": ..., "n": ...}`` of arrays of length N, for the
+passive cable ``{"V": ...}``.
 
 References
 ----------
-W. Rall (1959), "Branching dendritic trees and motoneuron membrane resistivity", Exp. Neurol. 1,
-491-527, for the passive cable with a sealed end.
-P. Dayan and L. F. Abbott (2001), "Theoretical Neuroscience", sections 6.3 and 6.6, for the length
-constant, the input resistance and the compartments.
-A. L. Hodgkin and A. F. Huxley (1952), J. Physiol. 117, 500-544, for the squid's axon.
+W. Rall (1959), "Branching dendritic trees and motoneuron membrane
+resistivity", Exp. Neurol. 1, 491-527, for the passive cable with a sealed
+end.
+P. Dayan and L. F. Abbott (2001), "Theoretical Neuroscience", sections 6.3
+and 6.6, for the length constant, the input resistance and the compartments.
+A. L. Hodgkin and A. F. Huxley (1952), J. Physiol. 117, 500-544, for the
+squid's axon.
 """
+
+# Owns: the equations and the parameters of that one geometry. Never touches: differentiation; the
+# membrane is that of `unitjac.models.hodgkin_huxley`.
 
 from __future__ import annotations
 

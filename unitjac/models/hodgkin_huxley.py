@@ -1,19 +1,44 @@
 """The membrane of Hodgkin and Huxley (1952) in quantities: rates, currents, derivatives, rest.
 
-Owns the equations and the parameters of that one model. Never touches differentiation, text or
-the command line: these are plain functions of quantities that any transform takes.
+>>> from unitjac.models.hodgkin_huxley import parameters, resting_point
+>>> print(resting_point(parameters())["V"].unit)
+mV
 
-The convention is the modern one: the inside against the outside, rest near -65 mV, outward
-currents positive. A state is a dict ``{"V": voltage, "m": ..., "h": ..., "n": ...}`` and
-parameters are a dict such as `parameters` gives.
+The model:
+
+    parameters       of the squid's giant axon
+    derivatives      of the state in time
+    currents         through the membrane, outward positive
+    resting_point    the state in which nothing changes
+    membrane         currents and derivatives as one function
+    membrane_inputs  its inputs in the first instant of a voltage clamp
+
+The gates, of a voltage:
+
+    steady_gates     where their derivatives vanish
+    alpha_m          rate at which sodium activation opens
+    beta_m           rate at which sodium activation closes
+    alpha_h          rate at which sodium inactivation is removed
+    beta_h           rate of sodium inactivation
+    alpha_n          rate at which the potassium gate opens
+    beta_n           rate at which the potassium gate closes
+
+The convention is the modern one: the inside against the outside, rest near
+-65 mV, outward currents positive. A state is a dict
+``{"V": voltage, "m": ..., "h": ..., "n": ...}`` and parameters are a dict
+such as `parameters` gives.
 
 References
 ----------
-A. L. Hodgkin and A. F. Huxley (1952), "A quantitative description of membrane current and its
-application to conduction and excitation in nerve", J. Physiol. 117, 500-544.
-P. Dayan and L. F. Abbott (2001), "Theoretical Neuroscience", section 5.6, for the same rates in
-the modern convention.
+A. L. Hodgkin and A. F. Huxley (1952), "A quantitative description of
+membrane current and its application to conduction and excitation in nerve",
+J. Physiol. 117, 500-544.
+P. Dayan and L. F. Abbott (2001), "Theoretical Neuroscience", section 5.6,
+for the same rates in the modern convention.
 """
+
+# Owns: the equations and the parameters of that one model. Never touches: differentiation, text or
+# the command line: these are plain functions of quantities that any transform takes.
 
 from __future__ import annotations
 

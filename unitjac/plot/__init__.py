@@ -4,16 +4,20 @@
 >>> from unitjac.plot import tornado
 >>> from unitjac.sensitivity import sensitivity_table
 >>> ohm = lambda p: {"I": p["U"] / p["R"]}
->>> ax = tornado(sensitivity_table(ohm, {"U": 6.0 * u.volt, "R": 3.0 * u.ohm}))
+>>> table = sensitivity_table(ohm, {"U": 6.0 * u.volt, "R": 3.0 * u.ohm})
+>>> ax = tornado(table)
 
-- :func:`tornado`: what one output depends on most, as bars.
-- :func:`heatmap`: a table of sensitivities, or a small matrix, as coloured cells.
-- :func:`over_time`: blocks against time.
-- :func:`spy`: which entries of a large matrix there are.
+Pictures:
 
-Each needs matplotlib (``pip install 'unitjac[plot]'``), gives back its axes, draws into ``ax=``
-where that is given, and changes no setting of matplotlib. Without ``ax`` it draws into a figure of
-pyplot, so that a notebook shows it; ``plt.close(ax.figure)`` lets go of it.
+    tornado    what one output depends on most, as bars
+    heatmap    a table of sensitivities or a matrix, as coloured cells
+    over_time  blocks against time
+    spy        which entries of a large matrix there are
+
+Each needs matplotlib (``pip install 'unitjac[plot]'``), gives back its
+axes, draws into ``ax=`` where that is given, and changes no setting of
+matplotlib. Without ``ax`` it draws into a figure of pyplot, so that a
+notebook shows it; ``plt.close(ax.figure)`` lets go of it.
 """
 
 # Owns: the names of the pictures. Never touches: derivatives, settings of matplotlib.

@@ -2,19 +2,20 @@
 
 >>> import brainunit as u
 >>> from unitjac.sensitivity import sensitivity_table
->>> table = sensitivity_table(lambda p: {"P": p["U"] ** 2 / p["R"]},
-...                           {"U": 6.0 * u.volt, "R": 4.0 * u.ohm})
->>> table["P", "U"].sensitivity
-Quantity(3., "A")
+>>> power = lambda p: {"P": p["U"] ** 2 / p["R"]}
+>>> table = sensitivity_table(power, {"U": 6.0 * u.volt, "R": 3.0 * u.ohm})
+>>> table["P", "U"].sensitivity, round(table["P", "U"].relative, 3)
+(Quantity(4., "A"), 2.0)
 
-- :func:`sensitivity_table`: every output of a function by every input, at one point.
-- :class:`SensitivityTable`: what it gives; a table in a notebook and in a terminal, a picture, a
-  data frame.
-- :class:`Sensitivity`: one row of it.
+The table, which shows itself in a notebook and in a terminal:
 
-Owns: the pairing of outputs with inputs, the relative sensitivity, the order of the rows, what is
-said of them. Never touches: how a derivative is computed, how a table is drawn.
+    sensitivity_table  every output by every input, at one point
+    SensitivityTable   what it gives back: its rows, and a choice of them
+    Sensitivity        a row: how one output answers to one input
 """
+
+# Owns: the pairing of outputs with inputs, the relative sensitivity, the order of the rows, what is
+# said of them. Never touches: how a derivative is computed, how a table is drawn.
 
 from ._calculation import sensitivity_table
 from ._table import Sensitivity, SensitivityTable
