@@ -44,7 +44,7 @@ class UnitTexts:
         """The text of a unit: ``mS/cm^2``, ``1/ms``, and ``""`` for the number one."""
         if unit is None or unit.is_unitless:
             return ""
-        return self.written.get(unit) or symbols_of(unit)
+        return self.written.get(unit) or _scale_text(unit) or symbols_of(unit)
 
     def quotient(self, over: Unit | None, under: Unit | None) -> str:
         """The text of ``over / under``: in its own symbols where they are few, else as it stands.
@@ -95,6 +95,13 @@ def quotient_text(over: Unit | None, under: Unit | None) -> str:
 def product_text(one: Unit | None, other: Unit | None) -> str:
     """The unit of an entry of a covariance in a sentence or in a column of units."""
     return _TEXTS.product(one, other) or "1"
+
+
+def _scale_text(unit: Unit) -> str:
+    """The text of a plain number without a name, which some releases write as V/mV."""
+    if not unit.dim.is_dimensionless or unit.is_fullname:
+        return ""
+    return f"10^{unit.scale:g}" if unit.factor == 1 else f"{unit.magnitude:g}"
 
 
 def _is_readable(text: str, unit: Unit, parts: tuple[str, str]) -> bool:
