@@ -226,7 +226,7 @@ OUTPUTS = (
     Bad(
         "state that is never read",
         error=ValueError,
-        match=r"^grad_states\['r'\] \(State\(R: float32\[\]\)\): .*fun never reads it, so that its "
+        match=r"^grad_states\['r'\] \(State\(R: 2 Mohm\)\): .*fun never reads it, so that its "
         "derivative is zero. Was another State meant.*check_states=False",
         options=lambda bench: {"grad_states": {"v": bench.V, "r": bench.R}, "argnums": 0},
     ),
@@ -283,7 +283,7 @@ STATES = (
     Bad(
         "twice",
         error=ValueError,
-        match=r"^grad_states\[1\] is the same State as grad_states\[0\] \(State\(V: float32",
+        match=r"^grad_states\[1\] is the same State as grad_states\[0\] \(State\(V: -65 mV",
         options=lambda bench: {"grad_states": [bench.V, bench.V]},
     ),
     Bad(

@@ -220,7 +220,7 @@ def test_compiled_program_follows_shape_dtype_tree_and_unit_of_a_state(member):
 def test_unused_state_is_an_error_and_with_leave_a_zero(member, options):
     other = State(q(2.0, u.ms), name="other")
     square = lambda x: x**2  # noqa: E731
-    text = r"grad_states \(State\(other: float32\[\]\)\): .*<lambda> never reads it"
+    text = r"grad_states \(State\(other: 2 ms\)\): .*<lambda> never reads it"
     with pytest.raises(ValueError, match=text):
         member(square, q(3.0, u.mV), state=other, **options)
     found = member(square, q(3.0, u.mV), state=other, check_states=False, **options)
@@ -358,7 +358,7 @@ def test_plan_writes_no_state(member, capsys):
     with unchanged(*cell.states):
         made.plan(q(3.0, u.mV))
         made.describe(q(3.0, u.mV))
-    assert "writes   State(g: float32[]), State(count: int32[])" in capsys.readouterr().out
+    assert "writes   State(g: float32[] uS), State(count: int32[])" in capsys.readouterr().out
 
 
 # Leaks

@@ -137,7 +137,7 @@ def test_describing_and_lowering_write_no_state(transform, capsys):
         jac.plan(q(3.0, u.nA))
         jac.describe(q(3.0, u.nA))
         jac._call.lower((q(3.0, u.nA),), {})
-    assert "writes   State(V: float32[])" in capsys.readouterr().out
+    assert "writes   State(V: float32[] mV)" in capsys.readouterr().out
 
 
 # A write inside a function that JAX traces by itself
@@ -170,7 +170,7 @@ def test_write_inside_an_inner_transform_of_jax_names_the_state(transform, jit, 
         y = written_in(s)[inner](x)
         return y + s.value if then_read else y
 
-    left = r"^a tracer of JAX left its trace, and State\(s: float32\[\]\) was written: a state"
+    left = r"^a tracer of JAX left its trace, and State\(s: 1 mV\) was written: a state"
     held = r"^State\(s\)\.value would hold a tracer of JAX .*or return the value instead of writ"
     # it is JAX that meets the tracer first, or the library when it hands the value over
     match = left if jit or then_read else held

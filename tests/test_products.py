@@ -406,7 +406,7 @@ def test_function_is_called_once_and_its_states_are_written_once():
     with (
         unchanged(*neuron.states),
         pytest.raises(
-            ValueError, match=r"function that writes no state, and State\(V: float32\[\]"
+            ValueError, match=r"function that writes no state, and State\(V: "
         ),
     ):
         linear_transpose(neuron.pulse, current)

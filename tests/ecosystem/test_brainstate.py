@@ -378,10 +378,10 @@ def test_plans_and_abstract_checks_write_nothing(transform):
     plan = transform(model.update, grad_states=model.g, unit_aware=True).plan(q(-10.0, u.mV))
     assert plan.reads == (
         "ShortTermState(int32[])",
-        "ParamState(grad_states: float32[2])",
-        "HiddenState(float32[2])",
+        "ParamState(grad_states: float32[2] nS)",
+        "HiddenState(float32[2] mV)",
     )
-    assert plan.writes == ("ShortTermState(int32[])", "HiddenState(float32[2])")
+    assert plan.writes == ("ShortTermState(int32[])", "HiddenState(float32[2] mV)")
     assert uj.check_units(model.update, q(-10.0, u.mV)) == u.mV
     for state, value in zip(model.all, before, strict=True):
         assert state.value is value
