@@ -192,7 +192,7 @@ def test_decimal_points_of_a_column_stand_below_each_other(membrane_text: str) -
 def test_set_moves_the_point() -> None:
     document = as_json("hodgkin-huxley", "--set", "V=-0.05 V", "--set", "n=0.5")
     assert document["inputs"]["V"] == {"value": -0.05, "unit": "V"}
-    assert document["point"].endswith("at rest, but with V, n as given")
+    assert document["point"].endswith("The built-in point, but with V, n as given")
     x = {name: value["value"] for name, value in document["inputs"].items()}
     rows = {(r["output"], r["parameter"]): r["sensitivity"] for r in document["sensitivities"]}
     by_conductance = rows["I_K", "g_K"]
@@ -425,7 +425,6 @@ def test_a_unit_where_none_belongs() -> None:
     ("toml", "message"),
     [
         ("V = true", r"V = True: expected a finite number, a list of them or a quantity as text"),
-        ('V = ["1 mV", "2 mV"]', r"V = \['1 mV', '2 mV'\]: expected .*\[1, 2, 3\] mV"),
         ("V = nan", r"V = nan: expected a finite number"),
         ("m = [0.1, inf]", r"m = \[0\.1, inf\]: expected a finite number"),
         ('V = "-1e400 mV"', r"V = -inf: expected a finite number"),

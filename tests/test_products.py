@@ -405,9 +405,7 @@ def test_function_is_called_once_and_its_states_are_written_once():
     assert pulse.calls == 3
     with (
         unchanged(*neuron.states),
-        pytest.raises(
-            ValueError, match=r"function that writes no state, and State\(V: "
-        ),
+        pytest.raises(ValueError, match=r"function that writes no state, and State\(V: "),
     ):
         linear_transpose(neuron.pulse, current)
 

@@ -116,9 +116,7 @@ def test_variables_that_are_not_differentiated_are_inputs_of_the_program(jit):
 def test_a_variable_that_is_never_used(jit):
     model, other = Synapse(), nnx.Param(jnp.ones(()), name="other")
     jac = uj.jacrev(model, grad_states=[model.g, other], jit=jit)
-    with pytest.raises(
-        ValueError, match=r"grad_states\[1\] \(Param\(other: 1\)\): .* nev"
-    ):
+    with pytest.raises(ValueError, match=r"grad_states\[1\] \(Param\(other: 1\)\): .* nev"):
         jac(V)
     zero = uj.jacrev(model, grad_states=other, check_states=False, unit_aware=True, jit=jit)(V)
     assert_physically_equal(zero, q(np.zeros(2), u.pA))

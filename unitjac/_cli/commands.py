@@ -139,8 +139,9 @@ def sensitivity(
 ) -> None:
     """Print how each output of MODEL depends on each of its parameters.
 
-    MODEL is the name of a built-in model, or path/to/model.py:function for a function of yours
-    that takes a dict of quantities (or keyword arguments) and returns quantities.
+    MODEL is the name of a built-in model, or path/to/model.py:function (or
+    package.module:function) for a function of yours that takes a dict of quantities, or an
+    argument by name for each, and returns quantities.
     """
     if cache:
         from unitjac._cli.cache import keep_programs
@@ -152,15 +153,13 @@ def sensitivity(
         import jax
 
         from unitjac._cli.failures import explained
-        from unitjac._cli.job import prepare
+        from unitjac._cli.job import prepare, table_of
         from unitjac._cli.shown import Shown
-        from unitjac.sensitivity import sensitivity_table
     with explained(model, traceback):
         with jax.enable_x64(x64), contextlib.redirect_stdout(sys.stderr):
             # What a model prints must not end up in the middle of a JSON document.
             job = prepare(model, params, settings)
-            table = sensitivity_table(job.function, job.inputs, jit=built_in)
-            table = _chosen(table, outputs, top)
+            table = _chosen(table_of(job, jit=built_in), outputs, top)
         shown = Shown(job, table, zeros)
         written = [(html, shown.to_page), (csv, shown.to_csv)]
         texts = [(path, text()) for path, text in written if path is not None]
@@ -198,10 +197,17 @@ def _chosen(table: SensitivityTable, outputs: tuple[str, ...], top: int | None) 
     from unitjac._cli.failures import BadInput
 
     try:
-        chosen = table.select(outputs) if outputs else table
+        chosen = table.select([_as_named(name, table) for name in outputs]) if outputs else table
     except KeyError as error:
         raise BadInput(f"--output: {error.args[0]}") from None
     return chosen if top is None else chosen.top(top)
+
+
+def _as_named(name: str, table: SensitivityTable) -> str:
+    """The output of that name, as the function writes it: µ may be one of two letters."""
+    from unitjac._cli.quantities import named
+
+    return next((output for output in table.outputs if named(output) == named(name)), name)
 
 
 def _save(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ import jax
 from unitjac._errors import OURS, library_folder
 from unitjac._units.quantity import UNIT_FOLDERS
 
-__all__ = ["BadInput", "ModelFailed", "alike", "explained"]
+__all__ = ["BadInput", "ModelFailed", "alike", "explained", "place_of"]
 
 
 class BadInput(click.ClickException):
@@ -65,9 +65,8 @@ def explained(doing: str, show_traceback: bool) -> Generator[None]:
 
 
 def _explanation(error: Exception, doing: str) -> click.ClickException:
-    frames = traceback.extract_tb(error.__traceback__)
     said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    where = _where(error, frames)
+    where = place_of(error)
     if _raised_by_units(error):
         return BadInput(f"{doing}: the units do not fit{where}.\n{said}")
     if _raised_in(error.__traceback__, OURS):
@@ -75,7 +74,9 @@ def _explanation(error: Exception, doing: str) -> click.ClickException:
     return ModelFailed(f"{doing} failed{where}.\n{said}")
 
 
-def _where(error: Exception, frames: traceback.StackSummary) -> str:
+def place_of(error: Exception) -> str:
+    """The last line of the user's that an exception came through, or an empty text."""
+    frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, SyntaxError):
         return f" in {os.path.basename(error.filename or '')}, line {error.lineno}"
     own = [frame for frame in frames if not frame.filename.startswith(_NOT_THE_USERS)]

@@ -1,29 +1,32 @@
-"""From what was typed to a function of one dict and the point at which it is differentiated.
+"""From what was typed to a function, the point at which it is differentiated, and its table.
 
-Owns: finding a built-in model or a user's function, how the function wants its parameters, and
-which value each parameter has. Never touches: derivatives, printing.
+Owns: which value each parameter has, and what is said of those that are missing. Never touches:
+derivatives, printing.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from unitjac._cli.failures import BadInput, alike
-from unitjac._cli.quantities import Reader, merged
+from unitjac._cli.failures import BadInput, ModelFailed, alike, place_of
+from unitjac._cli.functions import function_named
+from unitjac._cli.quantities import Reader, check_kind, merged, named
 from unitjac._units.unit_text import UnitTexts
 from unitjac.models import BUILT_IN, Model
+from unitjac.sensitivity import SensitivityTable, sensitivity_table
+from unitjac.sensitivity._keywords import (
+    call_text,
+    of_a_dict,
+    other_defaults,
+    quantity_defaults,
+    with_defaults,
+)
 
-__all__ = ["Job", "prepare"]
-
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+__all__ = ["Job", "prepare", "table_of"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Job:
     name, title, point : str
         What was typed; what it is; what its inputs are, or an empty text.
     function : callable
-        From a dict of quantities to a tree of quantities.
+        From a dict of quantities, or from them by name, to a tree of quantities.
     inputs : dict
         The point.
     texts : UnitTexts
@@ -45,7 +48,7 @@ class Job:
     name: str
     title: str
     point: str
-    function: Callable[[dict[str, Any]], Any]
+    function: Callable[..., Any]
     inputs: dict[str, Any]
     texts: UnitTexts
 
@@ -64,18 +67,83 @@ def prepare(name: str, params: Path | None, settings: Iterable[str]) -> Job:
         return _built_in(BUILT_IN[name], given, settings, reader, params)
     if ":" not in name:
         raise BadInput(_no_model(name))
-    path, _, function_name = name.rpartition(":")
-    function = _function(Path(path), function_name)
-    known = {**given, **_keywords(function, given)} if given else None
-    inputs = _with_settings(given, settings, reader, known)
+    return _of_the_user(name, function_named(name), given, settings, reader)
+
+
+def table_of(job: Job, *, jit: bool) -> SensitivityTable:
+    """The table of a job.
+
+    Raises
+    ------
+    ModelFailed
+        If the function asks for a parameter that was not given.
+    """
+    inputs = job.inputs
+    while True:
+        try:
+            return sensitivity_table(job.function, inputs, jit=jit)
+        except KeyError as error:
+            asked: Any = error.args[0] if error.args else None
+            if not isinstance(asked, str) or asked in inputs:
+                raise
+            twin = next((name for name in inputs if named(name) == named(asked)), None)
+            if twin is None:
+                raise ModelFailed(_asked_in_vain(job, asked, place_of(error))) from None
+        # Python takes the micro sign in a name for the Greek letter, and in a text it does not
+        inputs = {asked if name == twin else name: value for name, value in inputs.items()}
+
+
+def _asked_in_vain(job: Job, name: str, where: str) -> str:
+    return (
+        f"{job.name} failed{where}.\nKeyError: {name!r}. {call_text(job.function)} was given "
+        f"{', '.join(job.inputs)}. Where {name} is a parameter, give it with --set "
+        f'{name}="-50 mV", or in the file of --params.'
+    )
+
+
+def _of_the_user(
+    name: str,
+    function: Callable[..., Any],
+    given: Mapping[str, Any],
+    settings: Iterable[str],
+    reader: Reader,
+) -> Job:
+    known = {**given, **_other_names(function, given)} if given else None
+    inputs = _with_settings(dict(given), settings, reader, known)
+    for key, default in quantity_defaults(function).items():
+        if key in inputs:
+            check_kind(default, inputs[key], f"{name}, {key}")
+    inputs = with_defaults(function, inputs)
     if not inputs:
         raise BadInput(
             f"{name} has no parameters yet. Give them with --params params.toml, in which "
-            'g = "120 mS/cm^2" is one, or with --set g="120 mS/cm^2".'
+            'g = "120 mS/cm^2" is one, or with --set g="120 mS/cm^2". It is called as '
+            f"{call_text(function)}."
         )
+    try:
+        of_a_dict(function, inputs)
+    except TypeError as error:
+        raise BadInput(
+            f'{name}: {error} Give one with --set g="120 mS/cm^2", or in the file of --params.'
+        ) from None
     title = (inspect.getdoc(function) or "").partition("\n")[0].rstrip(".")
-    takes_dict = _of_a_dict(function, inputs, name)
-    return Job(name, title, "", takes_dict, inputs, UnitTexts(reader.written))
+    others = other_defaults(function, inputs)
+    point = ", ".join(f"{key} = {value!r}" for key, value in others.items())
+    point = f"With {point} by default" if point else ""
+    return Job(name, title, point, function, inputs, UnitTexts(reader.written))
+
+
+def _other_names(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The names that the function takes beside those given, where it takes arguments by name."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind_partial(**given)
+    except TypeError:
+        return {}
+    named = [
+        p for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    return {p.name: None for p in named if p.name not in given}
 
 
 def _built_in(
@@ -93,7 +161,8 @@ def _built_in(
     if unknown := [key for key in inputs if key not in defaults]:
         raise BadInput(f"{model.name} has no input {', '.join(unknown)}: {', '.join(defaults)}.")
     own = [key for key in inputs if inputs[key] is not defaults[key]]
-    point = f"{model.point}, but with {', '.join(own)} as given" if own else model.point
+    # what is said of the point is true of that point alone
+    point = f"The built-in point, but with {', '.join(own)} as given" if own else model.point
     return Job(model.name, model.summary, point, model.function, inputs, UnitTexts(reader.written))
 
 
@@ -134,91 +203,5 @@ def _no_model(name: str) -> str:
         return f"{name} is a file: name the function in it, as in {name}:function."
     return (
         f"no model {name!r}.{_meant(name, BUILT_IN)} Built in: {', '.join(BUILT_IN)}. A function "
-        "of your own is written path/to/model.py:function."
-    )
-
-
-def _function(path: Path, name: str) -> Callable[..., Any]:
-    if not path.is_file():
-        raise BadInput(f"no file {path}. Write path/to/model.py:function.")
-    module = _module(path)
-    function = getattr(module, name, None)
-    if not callable(function):
-        what = f"has no function {name!r}" if function is None else f"has {name!r}, no function"
-        raise BadInput(f"{path} {what}. It has: {', '.join(_functions_in(module)) or 'none'}.")
-    return function
-
-
-def _module(path: Path) -> Any:
-    name = f"_unitjac_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{path} is no Python file. Write path/to/model.py:function.")
-    module = importlib.util.module_from_spec(spec)
-    # What stands beside the file can be imported in it, as when Python runs it.
-    sys.path.insert(0, str(path.resolve().parent))
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _functions_in(module: ModuleType) -> list[str]:
-    return [
-        name
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and value.__module__ == module.__name__
-    ]
-
-
-def _keywords(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The names that the function takes beside those given, where it takes keyword arguments."""
-    signature = inspect.signature(function)
-    try:
-        signature.bind_partial(**given)
-    except TypeError:
-        return {}
-    named = [name for name, p in signature.parameters.items() if p.kind not in _VARIADIC]
-    return {name: None for name in named if name not in given}
-
-
-def _of_a_dict(
-    function: Callable[..., Any], inputs: Mapping[str, Any], name: str
-) -> Callable[[dict[str, Any]], Any]:
-    """The function as one of a dict, whether it takes a dict or keyword arguments."""
-    signature = inspect.signature(function)
-    try:
-        signature.bind(**inputs)
-    except TypeError:
-        required = [p for p in signature.parameters.values() if _is_required(p)]
-        if len(required) == 1 and required[0].kind != inspect.Parameter.KEYWORD_ONLY:
-            return function
-        raise BadInput(_no_fit(signature, inputs, name)) from None
-
-    @functools.wraps(function)
-    def of_a_dict(keywords: dict[str, Any]) -> Any:
-        return function(**keywords)
-
-    return of_a_dict
-
-
-def _is_required(parameter: inspect.Parameter) -> bool:
-    return parameter.default is inspect.Parameter.empty and parameter.kind not in _VARIADIC
-
-
-def _no_fit(signature: inspect.Signature, inputs: Mapping[str, Any], name: str) -> str:
-    known = signature.parameters
-    missing = [p.name for p in known.values() if _is_required(p) and p.name not in inputs]
-    unknown = [key for key in inputs if key not in known]
-    said = [
-        f"{word} {', '.join(names)}"
-        for word, names in (("missing", missing), ("unknown", unknown))
-        if names
-    ]
-    return (
-        f"{name}{signature} does not take these parameters: {'; '.join(said)}. A function takes "
-        "one dict, or a keyword argument for each parameter."
+        "of your own is written path/to/model.py:function, or package.module:function."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,10 +21,11 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._cli.failures import BadInput, alike
-from unitjac._units.quantity import unit_of
+from unitjac._units.quantity import is_quantity, unit_of
+from unitjac._units.symbols import is_in_use
 from unitjac._units.unit_text import UnitTexts
 
-__all__ = ["Reader", "merged"]
+__all__ = ["Reader", "check_kind", "merged", "named"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _ACCEPTED = '"120 mS/cm^2", "-65 mV", "5 1/ms" or "[1, 2, 3] mV"'
@@ -57,7 +59,7 @@ class Reader:
             raise BadInput(f"cannot read {path}: {error.strerror}.") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadInput(f"{path} is no TOML: {error}.") from None
-        return {name: self._value(value, f"{path}, {name}") for name, value in table.items()}
+        return {named(key): self._value(value, f"{path}, {key}") for key, value in table.items()}
 
     def setting(self, text: str) -> tuple[list[str], Any]:
         """The names and the value of ``NAME=VALUE``, where a dot leads into a nested dict.
@@ -70,7 +72,7 @@ class Reader:
         name, equals, value = text.partition("=")
         if not (name.strip() and equals):
             raise BadInput(f'--set {text}: expected NAME=VALUE, as in --set V="-50 mV".')
-        names = [part.strip() for part in name.split(".")]
+        names = [named(part.strip()) for part in name.split(".")]
         return names, self.quantity(value, f"--set {name.strip()}")
 
     def quantity(self, text: str, where: str) -> Any:
@@ -81,7 +83,9 @@ class Reader:
         BadInput
             If there is no number, or the unit is unknown.
         """
-        number, unit = _split(text.strip(), where)
+        number, unit = _split(text.strip().replace("\N{MINUS SIGN}", "-"), where)
+        if unit is not None:
+            _refuse_relative(number, unit, f'{where} = "{text}"')
         return number if unit is None else u.Quantity(number, unit=self._unit(unit, text, where))
 
     def _unit(self, text: str, whole: str, where: str) -> u.Unit:
@@ -95,10 +99,30 @@ class Reader:
 
     def _value(self, value: Any, where: str) -> Any:
         if _typed.is_a(value, dict):
-            return {k: self._value(v, f"{where}.{k}") for k, v in value.items()}
+            return {named(k): self._value(v, f"{where}.{k}") for k, v in value.items()}
         if isinstance(value, str):
             return self.quantity(value, where)
+        if _typed.is_a(value, list) and any(isinstance(entry, str) for entry in value):
+            return self._entries(value, where)
         return _plain(value, where)
+
+    def _entries(self, values: list[Any], where: str) -> Any:
+        """A list of quantities as one array, in the unit of the first."""
+        entries = [self._value(value, f"{where}[{k}]") for k, value in enumerate(values)]
+        unit = unit_of(entries[0])
+        for k, entry in enumerate(entries):
+            if np.ndim(entry) or not unit_of(entry).has_same_dim(unit):
+                raise BadInput(
+                    f"{where}[{k}] = {values[k]!r}: expected {_wanted(unit)}, as {where}[0] is."
+                )
+        decimals: list[Any] = [u.Quantity(entry).to_decimal(unit) for entry in entries]
+        numbers: Any = np.array(decimals, float)
+        return u.Quantity(numbers, unit=unit) if is_quantity(entries[0]) else numbers
+
+
+def named(name: str) -> str:
+    """A name as Python reads it in a program: the micro sign is the Greek letter."""
+    return unicodedata.normalize("NFKC", name)
 
 
 def merged(base: Mapping[str, Any], names: list[str], value: Any, where: str) -> dict[str, Any]:
@@ -118,11 +142,12 @@ def merged(base: Mapping[str, Any], names: list[str], value: Any, where: str) ->
     if _typed.is_a(old, dict):
         raise BadInput(f"{where}: {name} is a table of {', '.join(old)}. Set one of these.")
     if name in base:
-        _check_kind(old, value, where)
+        check_kind(old, value, where)
     return {**base, name: value}
 
 
-def _check_kind(old: Any, new: Any, where: str) -> None:
+def check_kind(old: Any, new: Any, where: str) -> None:
+    """Raise where a value is of another dimension than the one that it stands in for."""
     if _typed.is_a(new, dict):
         raise BadInput(f"{where}: expected one value, got a table of {', '.join(new)}.")
     expected, came = unit_of(old), unit_of(new)
@@ -143,6 +168,9 @@ def _split(text: str, where: str) -> tuple[Any, str | None]:
     if text.startswith("[") and "]" in text:
         end = text.rindex("]") + 1
         number = _array(text[:end], where)
+    elif comma := re.match(r"[+-]?\d+,\d+(?!\d*,)", text):
+        point = text.replace(",", ".", 1)
+        raise BadInput(f'{where} = "{text}": {comma[0]} is no number. Write "{point}".')
     elif match := _NUMBER.match(text):
         end = match.end()
         number = _plain(float(match.group()), where)
@@ -174,6 +202,31 @@ def _plain(value: Any, where: str) -> Any:
     )
 
 
+_DEGREES = re.compile(r"(°|º|deg(ree)?s?)?[ _]*(C|F|celsius|fahrenheit)|℃|℉", re.IGNORECASE)
+
+
+def _refuse_relative(number: Any, unit: str, what: str) -> None:
+    """Raise for degrees and per cent: what they stand for is a kelvin, and a number."""
+    if unit in ("%", "percent", "per cent"):
+        raise BadInput(f"{what}: a part of a hundred is a number. Write {_short(number / 100)}.")
+    scale = _DEGREES.fullmatch(unit)
+    if scale is None or unit in ("C", "F"):  # coulomb and farad
+        return
+    is_celsius = "c" in unit.lower() or "℃" in unit
+    kelvin = number + 273.15 if is_celsius else (number + 459.67) / 1.8
+    step = number if is_celsius else number / 1.8
+    raise BadInput(
+        f"{what}: {unit} counts from a zero of its own, so that it is no unit. Write "
+        f'"{_short(kelvin)} K", or for a difference "{_short(step)} K".'
+    )
+
+
+def _short(number: Any) -> str:
+    if np.ndim(number):
+        return "[" + ", ".join(map(_short, number)) + "]"
+    return f"{float(number):.10g}"
+
+
 def _unknown_unit(text: str) -> str:
     if re.search(r"[^\s*/]\s+[^\s*/]", text):
         product = re.sub(r"\s+", "*", text.replace("**", "^"))
@@ -190,6 +243,7 @@ def _advice(symbol: str) -> str:
     if power and _known(power[1]):
         return f'write "{power[1]}^{power[2]}" for "{symbol}"'
     close = alike(symbol, _symbols(), n=2)
+    close.sort(key=lambda name: -sum(map(str.__eq__, name, symbol)))  # mV for mv, before MV
     return f'"{symbol}" is unknown' + (f" (did you mean {_choice(close)}?)" if close else "")
 
 
@@ -208,5 +262,6 @@ def _known(symbol: str) -> bool:
 @lru_cache(maxsize=1)
 def _symbols() -> tuple[str, ...]:
     units = [value for value in vars(u).values() if isinstance(value, u.Unit)]
-    names = {name for unit in units for name in (unit.dispname, unit.name) if name}
+    used = [unit for unit in units if is_in_use(unit.dispname)]
+    names = {unit.dispname for unit in used} | {unit.name or "" for unit in used if not unit.scale}
     return tuple(sorted(name for name in names if _known(name)))

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import brainunit as u
 
-__all__ = ["symbols_of"]
+__all__ = ["is_in_use", "symbols_of"]
 
 _PREFIX = "[afpnumkMGTP]?"
 _IN_USE = re.compile(
@@ -38,6 +38,11 @@ _PLAIN = {
 # what stands below in units of densities and rates
 _BELOW = ("cm^2", "m^2", "um^2", "ms", "s", "cm^3", "m^3", "cm", "m", "mV", "V")
 _Parts = tuple[tuple[str, float], ...]
+
+
+def is_in_use(symbol: str) -> bool:
+    """Whether people write a symbol: mV, and no cV."""
+    return _IN_USE.fullmatch(symbol) is not None
 
 
 def symbols_of(unit: u.Unit) -> str:

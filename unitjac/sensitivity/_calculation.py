@@ -20,6 +20,7 @@ from unitjac._transforms.arguments import name_of
 from unitjac._transforms.jacobian import jacobian
 from unitjac._units.quantity import is_quantity, unit_ratio
 
+from ._keywords import of_a_dict, with_defaults
 from ._table import Sensitivity, SensitivityTable, Value
 
 __all__ = ["sensitivity_table"]
@@ -40,9 +41,11 @@ def sensitivity_table(
     Parameters
     ----------
     function : callable
-        From one argument to quantities or arrays: a value, or a dict or other tree of them.
+        From one argument to quantities or arrays: a value, or a dict or other tree of them. Or from
+        an argument by name for each parameter; defaults that are quantities are parameters too.
     inputs : dict
-        The argument: quantities, floating-point numbers and arrays of any shapes, or a tree.
+        The argument: quantities, floating-point numbers and arrays of any shapes, or a tree. For a
+        function of names a dict of them.
     jit : bool
         Compile the derivative as one program, which the function must allow.
 
@@ -54,7 +57,7 @@ def sensitivity_table(
     Raises
     ------
     TypeError
-        If an output is complex, or the function returns None.
+        If an output is complex, the function returns None, or it does not take the inputs.
     ValueError
         If the function returns no number at all, or the table would have more than 10,000 rows.
 
@@ -65,6 +68,9 @@ def sensitivity_table(
     >>> table = sensitivity_table(ohm, {"U": 6.0 * u.volt, "R": 4.0 * u.ohm})
     >>> [(row.parameter, row.relative) for row in table.rows]
     [('U', 1.0), ('R', -1.0)]
+    >>> by_name = sensitivity_table(lambda U, R=4.0 * u.ohm: U / R, {"U": 6.0 * u.volt})
+    >>> [row.parameter for row in by_name.rows]
+    ['U', 'R']
 
     References
     ----------
@@ -72,11 +78,13 @@ def sensitivity_table(
     relative sensitivity is called the elasticity of `y` to `p`.
     """
     paths: list[Path] = []
+    inputs = with_defaults(function, inputs)
+    call = of_a_dict(function, inputs)
 
     @functools.wraps(function)
     def in_order(inputs: Any) -> Any:
         # JAX gives a dict back with its keys sorted; the function's own order tells a story.
-        outputs = function(inputs)
+        outputs = call(inputs)
         paths[:] = [path for path, _ in _leaves(outputs)]
         return outputs
 
