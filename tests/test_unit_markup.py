@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from unitjac._unit_markup import markup, mathtext, pretty
+from unitjac._unit_markup import markup, pretty
 
 PRINTED = [
     ("uA/cm^2", "µA/cm²"),
@@ -43,7 +43,7 @@ def test_a_unit_in_unicode(text: str, printed: str) -> None:
 
 @pytest.mark.parametrize("word", ["unit", "u", "us_units", "float0", "ufo", "uspace", "Mohms"])
 def test_words_that_look_like_units_stay(word: str) -> None:
-    for write in (pretty, markup, mathtext):
+    for write in (pretty, markup):
         assert write(word) == word
 
 
@@ -92,17 +92,3 @@ def test_what_html_reads_as_its_own_is_escaped() -> None:
     unit = '<b onclick="x">&^2'
     assert markup(unit) == "&lt;b onclick=&quot;x&quot;&gt;&amp;<sup>2</sup>"
     assert Reader(markup(unit)).text == unit
-
-
-def test_matplotlib_lays_out_its_labels() -> None:
-    pytest.importorskip("matplotlib")
-    from matplotlib.mathtext import MathTextParser
-
-    assert mathtext("uA/(cm^2*mV)") == r"µA/(cm$^{2}$·mV)"
-    assert mathtext("m^-0.5") == r"m$^{-0.5}$"
-    assert mathtext("$") == r"\$"
-    layout = MathTextParser("path")
-    plain, raised = (layout.parse(mathtext(text)) for text in ("mVcm2", "mV/cm^2"))
-    assert len(raised.glyphs) == len(plain.glyphs) + 1
-    sizes = {glyph[1] for glyph in raised.glyphs}
-    assert len(sizes) == 2  # what is raised is smaller

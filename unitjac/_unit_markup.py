@@ -1,4 +1,4 @@
-"""A unit's text as papers print it: µA/cm² for ``uA/cm^2``, in Unicode, HTML and matplotlib.
+"""A unit's text as papers print it: µA/cm² for ``uA/cm^2``, in Unicode and HTML.
 
 Owns: signs, raised exponents, the minus sign. Never touches: what a unit is, which text it has.
 """
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-__all__ = ["markup", "mathtext", "pretty"]
+__all__ = ["markup", "pretty"]
 
 _POWER = r"-?\d*\.?\d+"
 _TOKEN = re.compile(
@@ -66,17 +66,6 @@ def markup(text: str) -> str:
     'm&lt;n'
     """
     return _printed(text, lambda power: f"<sup>{_signed(power)}</sup>", html.escape)
-
-
-def mathtext(text: str) -> str:
-    """A unit in a label of matplotlib, which needs no LaTeX.
-
-    Examples
-    --------
-    >>> print(mathtext("uA/cm^2"))
-    µA/cm$^{2}$
-    """
-    return _printed(text, lambda power: f"$^{{{power}}}$", lambda part: part.replace("$", r"\$"))
 
 
 def _printed(text: str, raised: Callable[[str], str], plain: Callable[[str], str]) -> str:

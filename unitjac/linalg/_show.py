@@ -26,7 +26,7 @@ from ._shades import heat, strengths
 if TYPE_CHECKING:
     from ._axis import Axis
 
-__all__ = ["as_frame", "described", "described_in_full", "entry_unit_text"]
+__all__ = ["are_reciprocal", "as_frame", "described", "described_in_full", "entry_unit_text"]
 
 # A matrix of so many columns and entries is shown as a whole, of another one the corner.
 _MOST_COLUMNS, _MOST_ENTRIES, _CORNER = 20, 400, 8
@@ -68,7 +68,7 @@ def as_frame(array: Any, rows: Axis, cols: Axis) -> Any:
 
 def entry_unit_text(rows: Axis, i: int, cols: Axis, j: int) -> str:
     """The unit of a block, of a covariance as a product of two, row first: ``nS*mV``."""
-    if _are_reciprocal(rows, cols):
+    if are_reciprocal(rows, cols):
         return product_text(rows.units[i], rows.units[j])
     return quotient_text(rows.units[i], cols.units[j])
 
@@ -79,7 +79,7 @@ def is_known(array: Any) -> bool:
 
 
 @lru_cache
-def _are_reciprocal(rows: Axis, cols: Axis) -> bool:
+def are_reciprocal(rows: Axis, cols: Axis) -> bool:
     """Whether columns are in one over the row units, as those of a covariance are."""
     return rows.lies_like(cols) and all(
         is_one(unit_product(r, c)) for r, c in zip(rows.units, cols.units, strict=True)
@@ -100,7 +100,7 @@ def _report(array: Any, rows: Axis, cols: Axis, parts: list[Any]) -> Report:
 def _units_in_words(rows: Axis, cols: Axis) -> str:
     if all(map(is_one, (*rows.units, *cols.units))):
         return "plain numbers"
-    return f"row unit {'times' if _are_reciprocal(rows, cols) else '/'} column unit"
+    return f"row unit {'times' if are_reciprocal(rows, cols) else '/'} column unit"
 
 
 # -- numbers -----------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def _with_headings(
 ) -> Table:
     """Some rows and columns: row units beside the names, column units in the headings."""
     colours = _shades(values, rows, cols, at_rows, at_cols)
-    above = rows if _are_reciprocal(rows, cols) else cols
+    above = rows if are_reciprocal(rows, cols) else cols
     row_names, row_units = _names_and_units(rows, at_rows)
     columns = [
         Number(name, list(values[:, k]), unit, shades=list(colours[:, k]))

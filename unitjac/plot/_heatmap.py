@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unitjac.linalg import Axis, UnitMatrix
+from unitjac.linalg._show import are_reciprocal
 from unitjac.sensitivity import SensitivityTable
 
 from ._labels import short_number
@@ -162,13 +163,16 @@ def _of_matrix(matrix: Any) -> _Map:
             "heatmap(abs(A)) for their sizes."
         )
     numbers = numbers.astype(float)
-    sides = Side.of_axis(matrix.rows), Side.of_axis(matrix.cols)
+    is_product = are_reciprocal(matrix.rows, matrix.cols)  # as the units of a covariance are
+    sides = Side.of_axis(matrix.rows), Side.of_axis(matrix.rows if is_product else matrix.cols)
+    numbers = numbers[np.ix_(matrix.rows.shown_entries, matrix.cols.shown_entries)]
     if _is_correlation(numbers, matrix.rows, matrix.cols):
         return _Map(numbers, *sides, "Correlations", "correlation", 1.0, None)
     limit = _largest(numbers) or 1.0
     sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
     linear = max(float(np.min(sizes, initial=limit)), limit * 10.0**-_DECADES)
-    title = f"{matrix.shape[0]} × {matrix.shape[1]}, in row unit / column unit"
+    units = f"row unit {'×' if is_product else '/'} column unit"
+    title = f"{matrix.shape[0]} × {matrix.shape[1]}, in {units}"
     return _Map(numbers, *sides, title, "magnitude", limit, linear)
 
 

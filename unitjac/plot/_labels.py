@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 
+from unitjac._unit_markup import pretty
 from unitjac._units.quantity import Unit
 from unitjac._units.unit_text import UnitTexts
 
@@ -23,7 +24,7 @@ _LONG = 12  # characters; a shorter word, such as E_Na or (1/mV), is not broken 
 
 def unit_label(unit: Unit | None) -> str:
     """The text of a unit; empty for a plain number."""
-    return "" if unit is None else _TEXTS.of(unit)
+    return "" if unit is None else pretty(_TEXTS.of(unit))
 
 
 def with_unit(name: str, unit: Unit | None) -> str:

@@ -136,9 +136,10 @@ def _lines(
     by_name = {str(name): tree for name, tree in blocks.items()}
     for output in outputs:
         stripped = strip(by_name[output])
-        names = Axis.of(by_name[output]).labels
-        for name, block, unit in zip(names, stripped.magnitudes, stripped.units, strict=True):
-            values = np.asarray(block, float)
+        axis = Axis.of(by_name[output])
+        for k in axis.shown:
+            name, unit = axis.labels[k], stripped.units[k]
+            values = np.asarray(stripped.magnitudes[k], float)
             if values.ndim == 0 or len(values) != count:
                 raise ValueError(
                     f"the block of {output!r} by {name!r} must have one row for each of the "

@@ -58,18 +58,20 @@ class Side:
 
     @staticmethod
     def of_axis(axis: Axis) -> Side:
-        """The side of a matrix: labels with units."""
-        leaves = [
-            Span(_text(label, unit, k), span.start, span.stop)
-            for k, (label, unit, span) in enumerate(
-                zip(axis.labels, axis.units, axis.spans, strict=True)
-            )
-            if span.stop > span.start
-        ]
+        """The side of a matrix: labels with units, in the order in which keys were written."""
+        leaves: list[Span] = []
+        start = 0
+        for k in axis.shown:
+            stop = start + axis.sizes[k]
+            if stop > start:
+                leaves.append(Span(_text(axis.labels[k], axis.units[k], k), start, stop))
+            start = stop
         if axis.size > _MOST:
             return Side(axis.size, leaves, ())
-        entries = zip(axis.entry_labels, axis.entry_units, strict=True)
-        return Side(axis.size, leaves, _singles([_text(*e, k) for k, e in enumerate(entries)]))
+        labels, units = axis.entry_labels, axis.entry_units
+        order: list[int] = axis.shown_entries.tolist()
+        texts = [_text(labels[k], units[k], k) for k in order]
+        return Side(axis.size, leaves, _singles(texts))
 
     @staticmethod
     def of_texts(texts: Sequence[str]) -> Side:

@@ -85,7 +85,9 @@ def spy(
 
 def _sides(matrix: Any) -> tuple[Pattern, Side, Side]:
     if isinstance(matrix, UnitMatrix):
-        pattern = as_pattern(matrix.array, "the matrix")
+        found = as_pattern(matrix.array, "the matrix")
+        to_row, to_col = (np.argsort(axis.shown_entries) for axis in (matrix.rows, matrix.cols))
+        pattern = Pattern.at(to_row[found.rows], to_col[found.cols], found.shape)
         return pattern, Side.of_axis(matrix.rows), Side.of_axis(matrix.cols)
     found = getattr(matrix, "pattern", matrix)
     pattern = as_pattern(found, "the matrix of spy")
