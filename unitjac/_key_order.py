@@ -68,14 +68,24 @@ def structure(tree: Any, is_leaf: IsLeaf | None = None) -> Any:
     return treedef if written is None else written.structure
 
 
-def to_return(tree: Any) -> Any:
-    """``tree`` so that a compiled function which returns it gives its keys as they are here."""
-    return tree if flatten(tree)[2] is None else _standing_in(tree, None)[0]
+def is_sorted(tree: Any) -> bool:
+    """Whether JAX's order of the keys is the one in which they are written."""
+    return flatten(tree)[2] is None
 
 
 def like(tree: Any, leaves: Iterable[Any], is_leaf: IsLeaf | None = None) -> Any:
     """The tree with other leaves, which are in JAX's order, and its keys as they are written."""
     return structure(tree, is_leaf).unflatten(leaves)
+
+
+def as_in(tree: Any, original: Any) -> Any:
+    """``tree`` with its keys as they are written in ``original``, which is the same tree to JAX."""
+    entries, _, written = flatten(original)
+    if written is None:
+        return tree
+    found, _ = _typed.flatten(tree)
+    # what stands in place of a static leaf need not be the same tree
+    return written.structure.unflatten(found) if len(found) == len(entries) else tree
 
 
 def leaves(tree: Any, is_leaf: IsLeaf | None = None) -> list[tuple[tuple[Any, ...], Any]]:

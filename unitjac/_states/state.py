@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import jax
 from jax.core import Tracer
 
-from unitjac import _typed
+from unitjac import _key_order, _typed
 from unitjac._display import Displayed, Report
 from unitjac._errors import array_text, has_tracer, is_arraylike, path_text
 from unitjac._foreign import is_foreign, refuse_foreign
@@ -301,11 +301,9 @@ def fresh(value: Any) -> Any:
         return {key: fresh(part) for key, part in value.items()}
     if _typed.is_exactly(value, list, tuple):
         return type(value)(map(fresh, value))
-    return value if isinstance(value, jax.Array) else jax.tree.map(_itself, value)
-
-
-def _itself(leaf: Any) -> Any:
-    return leaf
+    if isinstance(value, jax.Array):
+        return value
+    return _key_order.like(value, jax.tree.leaves(value))
 
 
 def commit(outcome: Mapping[State, Any]) -> None:

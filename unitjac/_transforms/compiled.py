@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from unitjac import _typed
+from unitjac import _key_order, _typed
 from unitjac._errors import array_text, is_arraylike, path_text, refuse_foreign_in
 from unitjac._foreign import refuse_foreign
 from unitjac._states.remembered import level
@@ -35,6 +35,12 @@ _traced_types: set[type] = {Quantity}  # the types for which is_traced holds, as
 Call = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
+class _Call(threading.local):
+    """The arguments of the call that goes on in each thread, their keys as they were written."""
+
+    arguments: Any = ((), {})
+
+
 class Compiled:
     """``fun(args, kwargs)``, compiled, with its states as inputs and outputs.
 
@@ -49,6 +55,7 @@ class Compiled:
         self._adopts = any(state.holds_itself for state in self._states)
         self._written: tuple[State, ...] = ()  # by the last trace, for messages
         self._lock = threading.Lock()
+        self._call = _Call()
         self._jitted: Any = jax.jit(self._run)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -65,6 +72,13 @@ class Compiled:
 
     def _with_states(self, program: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         # the short way of most calls, then the sure one
+        before, self._call.arguments = self._call.arguments, (args, kwargs)
+        try:
+            return self._run_program(program, args, kwargs)
+        finally:
+            self._call.arguments = before
+
+    def _run_program(self, program: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         known = _are_traced(args) and _are_traced(kwargs.values())
         if not (known or _all_traced(args, kwargs)):
             args, kwargs = _pack_arguments(args, kwargs), None
@@ -85,19 +99,22 @@ class Compiled:
         states = self._states[: len(values)]
         if kwargs is None:
             args, kwargs = args.unpack()
+        args, kwargs = _key_order.as_in((args, kwargs), self._call.arguments)
         with StateTrace(dict(zip(states, values, strict=True))) as trace:
             result = self._fun(args, kwargs)
         new = [state for state in trace.reads if state not in trace.seeds]
         if new:
             raise _NewStates(new)
-        packed = pack(result, _is_output, with_records=True)
+        packed = pack(result, _is_output, with_records=True, as_written=True)
         outcome = {
             state: with_units_of(value, trace.seeds[state]) if state in trace.seeds else value
             for state, value in trace.outcome().items()
         }
         self._written = tuple(outcome)
-        if outcome or not packed.is_all_arrays or is_uncut(result):
-            return result if packed.is_all_arrays else packed, Rest(outcome)
+        # JAX gives a dict back with its keys sorted
+        is_bare = packed.is_all_arrays and _key_order.is_sorted(result)
+        if outcome or not is_bare or is_uncut(result):
+            return result if is_bare else packed, Rest(outcome)
         return result, None
 
     def _learn(self, found: list[State]) -> None:

@@ -80,9 +80,11 @@ class Packed:
 
     def unpack(self) -> Any:
         """The tree that was packed."""
+        if self.is_all_arrays:
+            return self.treedef.unflatten(self.arrays)
         arrays = iter(self.arrays)
         leaves = [_filled(static.value, arrays) for static in self.skeleton]
-        return jax.tree.unflatten(self.treedef, leaves)
+        return self.treedef.unflatten(leaves)
 
 
 def _in_the_result(path: tuple[Any, ...]) -> str:
