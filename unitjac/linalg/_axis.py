@@ -27,7 +27,6 @@ from unitjac._units.quantity import (
     Stripped,
     Unit,
     attach,
-    is_dimensionless,
     is_one,
     rescale,
     same_dimension,
@@ -48,6 +47,7 @@ from ._names import (
     order_by_name,
 )
 from ._show_axis import described
+from ._unit_algebra import quotient
 
 
 @dataclass(frozen=True, repr=False)
@@ -467,29 +467,6 @@ def inexact(array: Any) -> Any:
     """``array`` in a dtype that units can scale: whole numbers become floating ones."""
     array = jnp.asarray(array)
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
-
-
-def quotient(over: Unit | None, under: Unit | None) -> Unit | None:
-    """One unit over another; None where both leaves are plain, so that plain ones stay plain."""
-    return None if over is None and under is None else unit_ratio(over, under)
-
-
-def product(one: Unit | None, other: Unit | None) -> Unit | None:
-    """The product of two units; None where both leaves are plain."""
-    return None if one is None and other is None else unit_product(one, other)
-
-
-def common_unit(units: Sequence[Unit | None]) -> Unit | None:
-    """The unit that all of some units are, up to a number; None where that is a number itself."""
-    return None if not units or is_dimensionless(units[0]) else units[0]
-
-
-def odd_one(units: Sequence[Unit | None]) -> int | None:
-    """The first of some units whose dimension is not that of the one before; None if none is."""
-    for k, (unit, other) in enumerate(itertools.pairwise(units), start=1):
-        if not same_dimension(unit, other):
-            return k
-    return None
 
 
 def _subtree(tree: Any, leaf: int, depth: int) -> Any:

@@ -17,9 +17,10 @@ import numpy as np
 from unitjac._units.quantity import UNITLESS, Unit, same_dimension, unit_product, unit_ratio
 from unitjac._units.unit_text import unit_text
 
-from ._axis import Axis, common_unit, odd_one
+from ._axis import Axis
 from ._entries import reordered, scaled
 from ._show import entry_unit_text
+from ._unit_algebra import common_unit, odd_one
 
 
 class Written(Protocol):
@@ -196,3 +197,13 @@ def power(unit: Unit | None, exponent: float) -> Unit:
     found = (unit or UNITLESS) ** exponent
     assert isinstance(found, Unit)  # brainunit's signature allows for a quantity here
     return found
+
+
+def check_dimensions(old: Axis, new: Axis, name: str) -> None:
+    """Raise a ValueError where an axis cannot be written in the units of another one."""
+    for label, mine, theirs in zip(old.labels, old.units, new.units, strict=True):
+        if not same_dimension(mine, theirs):
+            raise ValueError(
+                f"{name} {label!r} is in {unit_text(mine)} and cannot be written in "
+                f"{unit_text(theirs)}, which has another dimension."
+            )

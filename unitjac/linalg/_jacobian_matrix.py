@@ -24,8 +24,9 @@ from unitjac._transforms.traced import Traced
 from unitjac._transforms.transform import GradientTransform
 from unitjac._transforms.uncut import in_blocks
 
-from ._axis import Axis, quotient
+from ._axis import Axis
 from ._matrix import UnitMatrix
+from ._unit_algebra import quotient
 
 _KNOWN = (
     "grad_states",

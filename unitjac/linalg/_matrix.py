@@ -30,19 +30,19 @@ from unitjac._units.quantity import (
     is_dimensionless,
     is_quantity,
     rescale,
-    same_dimension,
     unit_product,
     unit_ratio,
 )
 from unitjac._units.unit_text import unit_text
 
-from ._axis import Axis, common_unit, inexact, odd_one, product
+from ._axis import Axis, inexact
 from ._blocks import Part, cut, joined, parts_of
 from ._dtypes import together
 from ._entries import as_entries, dense, diagonal, part, scaled
-from ._form import in_order, mirrored, rewritten
+from ._form import check_dimensions, in_order, mirrored, rewritten
 from ._inherited import Absent, Hiding, shown
 from ._show import as_frame, described, described_in_full
+from ._unit_algebra import common_unit, odd_one, product
 
 
 @jax.tree_util.register_pytree_node_class
@@ -287,7 +287,7 @@ class UnitMatrix(Displayed, SparseMatrix, metaclass=Hiding):
         new_rows = self.rows if rows is None else self.rows.in_units(rows)
         new_cols = self.cols if cols is None else self.cols.in_units(cols)
         for old, new, name in ((self.rows, new_rows, "row"), (self.cols, new_cols, "column")):
-            _check_dimensions(old, new, name)
+            check_dimensions(old, new, name)
         return UnitMatrix(rewritten(self, new_rows, new_cols), new_rows, new_cols)
 
     def scaled(self, rows: Any, cols: Any) -> Any:
@@ -499,12 +499,3 @@ def _scalar(factor: Any) -> tuple[Any, Unit | None]:
             f"{array_text(magnitude)}. For a diagonal matrix write UnitMatrix.diag(entries) @ A."
         )
     return inexact(magnitude), unit
-
-
-def _check_dimensions(old: Axis, new: Axis, name: str) -> None:
-    for label, mine, theirs in zip(old.labels, old.units, new.units, strict=True):
-        if not same_dimension(mine, theirs):
-            raise ValueError(
-                f"{name} {label!r} is in {unit_text(mine)} and cannot be written in "
-                f"{unit_text(theirs)}, which has another dimension."
-            )

@@ -19,7 +19,7 @@ from jax.scipy.linalg import solve_triangular
 from unitjac._units.quantity import Unit, real_dtype, unit_ratio
 from unitjac._units.unit_text import unit_text
 
-from ._axis import Axis, common_unit, odd_one
+from ._axis import Axis
 from ._cholesky import solve_symmetric
 from ._entries import scaled
 from ._form import check_square, in_order, power
@@ -27,6 +27,7 @@ from ._judged import solved
 from ._lapack import by_lapack
 from ._matrix import UnitMatrix
 from ._scaling import base_powers, column_norms, inverse_powers, times
+from ._unit_algebra import common_unit, odd_one
 
 
 @by_lapack
