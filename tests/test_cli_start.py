@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import unitjac
 from unitjac._cli import cache, main
 from unitjac.models import BUILT_IN
 
@@ -125,6 +124,6 @@ def test_an_interruption_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> N
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(unitjac.sensitivity, "sensitivity_table", interrupted)
+    monkeypatch.setattr("unitjac._cli.job.sensitivity_table", interrupted)
     result = CliRunner().invoke(main, ["sensitivity", "hodgkin-huxley", "--no-cache"])
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
