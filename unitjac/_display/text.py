@@ -149,11 +149,15 @@ def _sectioned(
 
 
 def _grid(columns: list[_Drawn], start: int, stop: int) -> Grid:
-    grid = Grid(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
-    for column in columns:
+    # gaps are columns: rich before 14.3 takes padding at the end into account, and cuts a column
+    grid = Grid(box=None, pad_edge=False, padding=0, header_style="dim")
+    for k, column in enumerate(columns):
+        if k:
+            grid.add_column(width=_GAP)
         grid.add_column(Text(column.title), width=column.width, overflow="fold")
     for row in range(start, stop):
-        grid.add_row(*(column.cells[row] for column in columns))
+        cells = [cell for column in columns for cell in (column.cells[row], Text())]
+        grid.add_row(*cells[:-1])
     return grid
 
 
