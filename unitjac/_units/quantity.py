@@ -136,14 +136,21 @@ def _is_same(one: Unit | None, other: Unit | None) -> bool:
 
 
 def _as_shown(unit: Unit | None) -> Unit | None:
-    """The unit that goes by the one name that is shown.
+    """The unit that goes by the symbols that are shown.
 
-    V/kohm is shown as mA, and brainunit would name what is made of it by the two.
+    V/kohm is shown as mA, and what brainunit before 0.6 has no name for is counted in SI's units
+    although it is shown as mS/cm^2: what is made of it would be named by these.
     """
-    if unit is None or not unit.dispname.isalpha() or symbols_of(unit) != unit.dispname:
+    if unit is None:
+        return None
+    symbols = symbols_of(unit)
+    if unit.dispname.isalpha():
+        if symbols != unit.dispname:
+            return unit
+    elif "10^" in symbols or symbols == str(unit).replace(" ", ""):
         return unit
     try:
-        shown = parse_unit(unit.dispname)
+        shown = parse_unit(symbols)
     except ValueError:  # a name that somebody gave it
         return unit
     return shown if shown == unit else unit
