@@ -195,19 +195,15 @@ def _without_matplotlib() -> Generator[None]:
 
 def _chosen(table: SensitivityTable, outputs: tuple[str, ...], top: int | None) -> SensitivityTable:
     from unitjac._cli.failures import BadInput
+    from unitjac._cli.quantities import twin_of
 
+    # as the function writes them: µ may be one of two letters
+    names = [twin_of(name, table.outputs) or name for name in outputs]
     try:
-        chosen = table.select([_as_named(name, table) for name in outputs]) if outputs else table
+        chosen = table.select(names) if names else table
     except KeyError as error:
         raise BadInput(f"--output: {error.args[0]}") from None
     return chosen if top is None else chosen.top(top)
-
-
-def _as_named(name: str, table: SensitivityTable) -> str:
-    """The output of that name, as the function writes it: µ may be one of two letters."""
-    from unitjac._cli.quantities import named
-
-    return next((output for output in table.outputs if named(output) == named(name)), name)
 
 
 def _save(path: Path, text: str) -> None:

@@ -14,11 +14,12 @@ from typing import Any
 
 from unitjac._cli.failures import BadInput, ModelFailed, alike, place_of
 from unitjac._cli.functions import function_named
-from unitjac._cli.quantities import Reader, check_kind, merged, named
+from unitjac._cli.quantities import Reader, check_kind, merged, twin_of
 from unitjac._units.unit_text import UnitTexts
 from unitjac.models import BUILT_IN, Model
 from unitjac.sensitivity import SensitivityTable, sensitivity_table
 from unitjac.sensitivity._keywords import (
+    argument_names,
     call_text,
     of_a_dict,
     other_defaults,
@@ -86,7 +87,7 @@ def table_of(job: Job, *, jit: bool) -> SensitivityTable:
             asked: Any = error.args[0] if error.args else None
             if not isinstance(asked, str) or asked in inputs:
                 raise
-            twin = next((name for name in inputs if named(name) == named(asked)), None)
+            twin = twin_of(asked, inputs)
             if twin is None:
                 raise ModelFailed(_asked_in_vain(job, asked, place_of(error))) from None
         # Python takes the micro sign in a name for the Greek letter, and in a text it does not
@@ -108,7 +109,10 @@ def _of_the_user(
     settings: Iterable[str],
     reader: Reader,
 ) -> Job:
-    known = {**given, **_other_names(function, given)} if given else None
+    known = None
+    if given:
+        others = (name for name in argument_names(function, given) if name not in given)
+        known = {**given, **dict.fromkeys(others)}
     inputs = _with_settings(dict(given), settings, reader, known)
     for key, default in quantity_defaults(function).items():
         if key in inputs:
@@ -131,19 +135,6 @@ def _of_the_user(
     point = ", ".join(f"{key} = {value!r}" for key, value in others.items())
     point = f"With {point} by default" if point else ""
     return Job(name, title, point, function, inputs, UnitTexts(reader.written))
-
-
-def _other_names(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The names that the function takes beside those given, where it takes arguments by name."""
-    signature = inspect.signature(function)
-    try:
-        signature.bind_partial(**given)
-    except TypeError:
-        return {}
-    named = [
-        p for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    return {p.name: None for p in named if p.name not in given}
 
 
 def _built_in(

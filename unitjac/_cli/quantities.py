@@ -25,7 +25,7 @@ from unitjac._units.quantity import is_quantity, unit_of
 from unitjac._units.symbols import is_in_use
 from unitjac._units.unit_text import UnitTexts
 
-__all__ = ["Reader", "check_kind", "merged", "named"]
+__all__ = ["Reader", "check_kind", "merged", "named", "twin_of"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _ACCEPTED = '"120 mS/cm^2", "-65 mV", "5 1/ms" or "[1, 2, 3] mV"'
@@ -123,6 +123,11 @@ class Reader:
 def named(name: str) -> str:
     """A name as Python reads it in a program: the micro sign is the Greek letter."""
     return unicodedata.normalize("NFKC", name)
+
+
+def twin_of(name: str, names: Iterable[str]) -> str | None:
+    """The first of some names that Python reads as this one; None where none is."""
+    return next((other for other in names if named(other) == named(name)), None)
 
 
 def merged(base: Mapping[str, Any], names: list[str], value: Any, where: str) -> dict[str, Any]:

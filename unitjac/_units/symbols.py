@@ -52,7 +52,7 @@ def symbols_of(unit: u.Unit) -> str:
 
 @lru_cache(maxsize=4096)
 def _symbols(unit: u.Unit, shown: str, parts: _Parts) -> str:
-    if parts and not re.search(r" [*/] ", shown) and not _IN_USE.fullmatch(shown):
+    if parts and not re.search(r" [*/] ", shown) and not is_in_use(shown):
         shown = _joined(parts)
     elif re.match(r"(?!1 / )[\d.]", shown) and not unit.dim.is_dimensionless:
         shown = _ordinary(unit) or shown
@@ -97,7 +97,7 @@ def _ordinary(unit: u.Unit) -> str | None:
         return f"1 / {inverse}"
     for below in _BELOW:
         above = unit * u.parse_unit(below)
-        if isinstance(above, u.Unit) and _IN_USE.fullmatch(str(above)):
+        if isinstance(above, u.Unit) and is_in_use(str(above)):
             return f"{above} / {below}"
     return None
 

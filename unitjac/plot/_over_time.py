@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unitjac._errors import array_text
-from unitjac._units.quantity import Unit, is_quantity, same_dimension, strip, unit_ratio
+from unitjac._units.quantity import (
+    Unit,
+    attach,
+    is_quantity,
+    same_dimension,
+    strip,
+    unit_ratio,
+)
 from unitjac.linalg import Axis
 
 from ._labels import unit_label, with_unit
@@ -176,12 +183,6 @@ def _value(tree: Any, name: str, kind: str) -> Any:
             "pair (parameters, outputs) with the keys of the blocks."
         )
     k = labels.index(name)
-    return stripped.attach(stripped.magnitudes) if not labels[k] else _leaf(stripped, k)
-
-
-def _leaf(stripped: Any, k: int) -> Any:
-    from unitjac._units.quantity import attach
-
     return attach(stripped.magnitudes[k], stripped.units[k])
 
 

@@ -6,7 +6,6 @@ touches: how a derivative is computed, what is said of a table.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,24 +76,15 @@ def sensitivity_table(
     A. Saltelli et al. (2008), "Global Sensitivity Analysis: The Primer", section 1.2, where the
     relative sensitivity is called the elasticity of `y` to `p`.
     """
-    paths: list[Path] = []
     inputs = with_defaults(function, inputs)
     call = of_a_dict(function, inputs)
-
-    @functools.wraps(function)
-    def in_order(inputs: Any) -> Any:
-        # JAX gives a dict back with its keys sorted; the function's own order tells a story.
-        outputs = call(inputs)
-        paths[:] = [path for path, _ in _leaves(outputs)]
-        return outputs
-
-    derivative = jacobian(in_order, unit_aware=True, return_value=True, jit=jit)
+    derivative = jacobian(call, unit_aware=True, return_value=True, jit=jit)
     # its messages advise no parameter that a table does not have
     derivative.offers, derivative.lacks = (), ("argnums", "has_aux")
     jac, value = derivative(inputs)
-    blocks, values = dict(_leaves(jac)), dict(_leaves(value))
+    blocks = dict(_leaves(jac))
     ins = [_Entries.of(path, leaf, "input") for path, leaf in _leaves(inputs)]
-    outs = [_Entries.of(path, values[path], "output") for path in paths]
+    outs = [_Entries.of(path, leaf, "output") for path, leaf in _leaves(value)]
     _check_size(outs, ins, function)
     rows = [row for o in outs for row in _rows_of(o, ins, blocks)]
     return SensitivityTable(_scalars(ins), _scalars(outs), tuple(rows))

@@ -17,7 +17,14 @@ from unitjac._transforms.arguments import name_of
 from unitjac._units.quantity import is_quantity
 from unitjac._units.tree_display import value_or_leaf_text
 
-__all__ = ["call_text", "of_a_dict", "other_defaults", "quantity_defaults", "with_defaults"]
+__all__ = [
+    "argument_names",
+    "call_text",
+    "of_a_dict",
+    "other_defaults",
+    "quantity_defaults",
+    "with_defaults",
+]
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -75,6 +82,14 @@ def other_defaults(function: Callable[..., Any], inputs: Mapping[str, Any]) -> d
         for p in signature.parameters.values()
         if p.name not in inputs and p.kind not in _VARIADIC and not _is_required(p)
     }
+
+
+def argument_names(function: Callable[..., Any], inputs: Mapping[str, Any]) -> list[str]:
+    """The names that a function takes which takes the inputs by name; else none."""
+    signature = _signature(function)
+    if signature is None or not _knows(signature, inputs):
+        return []
+    return [p.name for p in signature.parameters.values() if p.kind not in _VARIADIC]
 
 
 def call_text(function: Callable[..., Any]) -> str:
