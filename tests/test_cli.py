@@ -14,40 +14,16 @@ import jax
 import numpy as np
 import pytest
 import rich.console
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 import unitjac
+from tests.program import own_import_path, printed, refused, run  # noqa: F401
 from unitjac._cli import main
 from unitjac.models import hodgkin_huxley as hh
 
 DATA = Path(__file__).parent / "data"
 CABLE = str(DATA / "cable.py")
 CABLE_PARAMS = ("--params", str(DATA / "cable.toml"))
-
-
-@pytest.fixture(autouse=True)
-def own_import_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-def run(*args: str) -> Result:
-    return CliRunner().invoke(main, ["sensitivity", *args])
-
-
-def printed(*args: str) -> str:
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(*args: str, code: int = 2) -> str:
-    """The message, on one line, of a call that fails without a traceback and prints no table."""
-    result = run(*args)
-    assert result.exit_code == code, result.output
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    return " ".join(result.stderr.split())
 
 
 def as_json(*args: str) -> dict[str, Any]:

@@ -3,12 +3,10 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from unitjac._cli import main
+from tests.program import own_import_path, printed, refused, run  # noqa: F401
 
 MODEL = """
 import brainunit as u
@@ -36,24 +34,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(*args: Any) -> Result:
-    return CliRunner().invoke(main, ["sensitivity", "--no-cache", *map(str, args)])
-
-
 def settings(**values: str) -> list[str]:
     return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
-
-
-def shown(*args: Any) -> str:
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(*args: Any, code: int = 2) -> str:
-    result = run(*args)
-    assert (result.exit_code, result.stdout) == (code, ""), result.output
-    return " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -73,17 +55,17 @@ def test_nothing_to_differentiate_is_an_error(model: Path, function: str, text: 
 @pytest.mark.parametrize("name", ["\u00b5", "\u03bc"])
 @pytest.mark.parametrize("function", ["greek", "greek_by_name"])
 def test_the_micro_sign_is_the_greek_letter(model: Path, function: str, name: str) -> None:
-    assert "= 3 mV" in shown(f"{model}:{function}", *settings(**{name: "3 mV"}))
+    assert "= 3 mV" in printed(f"{model}:{function}", *settings(**{name: "3 mV"}))
 
 
 def test_an_output_with_the_micro_sign(model: Path) -> None:
     point = settings(**{"\u03bc": "3 mV"})
-    assert "out = 6.000 mV" in shown(f"{model}:greek", *point, "--output", "\u03bc out")
+    assert "out = 6.000 mV" in printed(f"{model}:greek", *point, "--output", "\u03bc out")
 
 
 def test_a_minus_as_it_is_printed(model: Path) -> None:
     point = settings(g="1 nS", V="\N{MINUS SIGN}50 mV", E="-54 mV")
-    assert "I = 4.000 pA" in shown(f"{model}:leak", *point)
+    assert "I = 4.000 pA" in printed(f"{model}:leak", *point)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +88,8 @@ def test_what_is_no_unit_gets_advice(model: Path, text: str, said: str) -> None:
 
 
 def test_coulomb_and_farad_stay_units(model: Path) -> None:
-    assert "a = 2 C" in shown(f"{model}:difference", *settings(a="2 C", b="1 C"))
-    assert "a = 2 F" in shown(f"{model}:difference", *settings(a="2 F", b="1 F"))
+    assert "a = 2 C" in printed(f"{model}:difference", *settings(a="2 C", b="1 C"))
+    assert "a = 2 F" in printed(f"{model}:difference", *settings(a="2 F", b="1 F"))
 
 
 def test_no_guess_is_a_unit_that_nobody_uses(model: Path) -> None:
@@ -119,7 +101,7 @@ def test_no_guess_is_a_unit_that_nobody_uses(model: Path) -> None:
 def test_a_list_of_quantities(model: Path, tmp_path: Path) -> None:
     params = tmp_path / "p.toml"
     params.write_text('g = ["1 mS", "2000 uS"]\nV = "3 mV"\n', encoding="utf-8")
-    text = shown(f"{model}:total", "--params", params)
+    text = printed(f"{model}:total", "--params", params)
     assert "g[0] = 1 mS" in text
     assert "g[1] = 2 mS" in text
     assert "output = 9.000 uA" in text
@@ -144,33 +126,33 @@ def test_forgotten_parameters_are_named_with_the_signature(model: Path) -> None:
 
 
 def test_defaults_are_parameters_where_they_are_quantities(model: Path) -> None:
-    text = shown(f"{model}:by_name", *settings(V="-50 mV"))
+    text = printed(f"{model}:by_name", *settings(V="-50 mV"))
     assert "With n = 3 by default" in text
     assert "V = -50 mV   g = 2 nS   E = -54 mV" in text
     assert "I = 24.00 pA" in text
-    text = shown(f"{model}:by_name", *settings(V="-50 mV", g="1 nS"))
+    text = printed(f"{model}:by_name", *settings(V="-50 mV", g="1 nS"))
     assert "I = 12.00 pA" in text
     assert "expected a quantity in nS" in refused(f"{model}:by_name", *settings(V="1 mV", g="1 mV"))
 
 
 def test_what_is_said_of_the_point_is_true_of_it() -> None:
-    moved = shown("hodgkin-huxley", *settings(V="-65 mV"), "--output", "dm/dt")
+    moved = printed("hodgkin-huxley", *settings(V="-65 mV"), "--output", "dm/dt")
     assert "The built-in point, but with V as given" in moved
     assert "clamp" not in moved
-    assert "clamp" in shown("hodgkin-huxley", "--output", "dm/dt")
+    assert "clamp" in printed("hodgkin-huxley", "--output", "dm/dt")
 
 
 def test_a_difference_of_near_equal_numbers_says_so(model: Path) -> None:
     for unit in ("", " mV", " uV"):  # in any unit
-        text = shown(f"{model}:difference", *settings(a=f"1{unit}", b=f"0.9999{unit}"))
+        text = printed(f"{model}:difference", *settings(a=f"1{unit}", b=f"0.9999{unit}"))
         assert "a small difference of large terms" in text
-    assert "a small" not in shown(f"{model}:difference", *settings(a="1", b="0.5"))
+    assert "a small" not in printed(f"{model}:difference", *settings(a="1", b="0.5"))
 
 
 def test_a_function_of_a_module(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(model.parent)
     point = settings(g="1 nS", V="-50 mV", E="-54 mV")
-    assert "I = 4.000 pA" in shown("my_package.cells:leak", *point)
+    assert "I = 4.000 pA" in printed("my_package.cells:leak", *point)
     assert "no file and no module my_package.nothing." in refused("my_package.nothing:leak")
     assert "my_package.cells has no function 'lek'. It has: nothing," in refused(
         "my_package.cells:lek"
@@ -189,6 +171,6 @@ def test_commas_and_markdown(model: Path, tmp_path: Path) -> None:
     head, *rows = file.read_text(encoding="utf-8").splitlines()
     assert head == "output,parameter,value,value unit,sensitivity,sensitivity unit,relative"
     assert rows[0] == "I,E,-54.0,mV,-1.0,nS,13.5"
-    assert shown(*point, "--csv", "-").splitlines() == [head, *rows]
-    assert "| I | g | 1 nS | 4.000 mV | 1.000 |" in shown(*point, "--markdown")
+    assert printed(*point, "--csv", "-").splitlines() == [head, *rows]
+    assert "| I | g | 1 nS | 4.000 mV | 1.000 |" in printed(*point, "--markdown")
     assert "cannot write" in refused(*point, "--csv", "no/where.csv")
