@@ -55,7 +55,10 @@ class Static:
 
 @jax.tree_util.register_pytree_node_class
 class Packed:
-    """A tree of anything: ``arrays`` are its children, the skeleton is static."""
+    """A tree of anything: ``arrays`` are its children, the skeleton is static.
+
+    The skeleton has an entry for each leaf, and none where all leaves are arrays.
+    """
 
     __slots__ = ("arrays", "skeleton", "treedef")
 
@@ -76,7 +79,7 @@ class Packed:
     @property
     def is_all_arrays(self) -> bool:
         """Whether there is nothing but arrays in the tree."""
-        return all(static.value is _HOLE for static in self.skeleton)
+        return not self.skeleton
 
     def unpack(self) -> Any:
         """The tree that was packed."""
@@ -144,7 +147,8 @@ def pack(
         arrays += [] if opened is None else opened[1]
     if as_written:
         treedef = _key_order.structure(tree, is_leaf)
-    return Packed(arrays, tuple(skeleton), treedef)
+    is_mixed = any(static.value is not _HOLE for static in skeleton)
+    return Packed(arrays, tuple(skeleton) if is_mixed else (), treedef)
 
 
 def is_jax_array(leaf: Any) -> bool:
