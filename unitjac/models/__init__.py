@@ -6,13 +6,17 @@
 
 Modules:
 
-    hodgkin_huxley  the membrane of Hodgkin and Huxley (1952)
-    cable           a cable of N compartments, passive or with that membrane
+    hodgkin_huxley   the membrane of Hodgkin and Huxley (1952)
+    cable            a cable of compartments, passive or with that membrane
+    morris_lecar     the muscle fibre of Morris and Lecar (1981)
+    fitzhugh_nagumo  excitability with two variables
+    robertson        three species of chemistry, very stiff
+    protocols        stimuli in time: steps, ramps, sines, tables
 
 The list of models:
 
-    BUILT_IN        each model by its name
-    Model           a function, with the point at which one looks
+    BUILT_IN         each model by its name
+    Model            a function, with the point at which one looks
 """
 
 # Owns: the list of models. Never touches: differentiation; what a model computes stands in its own
@@ -24,9 +28,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from unitjac.models import cable, hodgkin_huxley
+from unitjac.models import (
+    cable,
+    fitzhugh_nagumo,
+    hodgkin_huxley,
+    morris_lecar,
+    protocols,
+    robertson,
+)
 
-__all__ = ["BUILT_IN", "Model", "cable", "hodgkin_huxley"]
+__all__ = [
+    "BUILT_IN",
+    "Model",
+    "cable",
+    "fitzhugh_nagumo",
+    "hodgkin_huxley",
+    "morris_lecar",
+    "protocols",
+    "robertson",
+]
 
 
 @dataclass(frozen=True)

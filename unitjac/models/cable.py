@@ -9,6 +9,7 @@ The cable of the squid's membrane:
     parameters           of the squid's giant axon
     resting_state        where nothing changes
     derivatives          of the state in time
+    dynamics             the same, of time, state and parameters
     pattern              where their Jacobian may be other than zero
 
 The passive cable:
@@ -60,6 +61,7 @@ import jax.numpy as jnp
 
 from unitjac._engine.pattern import Pattern, banded
 from unitjac.models import hodgkin_huxley
+from unitjac.models.protocols import value_at
 
 __all__ = [
     "axial_currents",
@@ -67,6 +69,7 @@ __all__ = [
     "constants",
     "constants_inputs",
     "derivatives",
+    "dynamics",
     "parameters",
     "passive_derivatives",
     "passive_parameters",
@@ -231,6 +234,32 @@ def derivatives(
     {'V': (100,), 'm': (100,), 'h': (100,), 'n': (100,)}
     """
     return hodgkin_huxley.derivatives(state, params, I_ext + axial_density(state["V"], params))
+
+
+def dynamics(t: Quantity, state: Quantities, params: Quantities) -> dict[str, Quantity]:
+    """The derivative of the state in time, of time, state and parameters as solvers ask for it.
+
+    Parameters
+    ----------
+    t : Quantity
+        The time.
+    state : dict
+        As for `derivatives`, or the voltage alone for a passive cable.
+    params : dict
+        As `parameters` or `passive_parameters` gives it, and the current density `I` that an
+        electrode passes into the first compartment: a quantity, or a stimulus of
+        :mod:`unitjac.models.protocols`.
+
+    Examples
+    --------
+    >>> rest = {"V": jnp.full(3, -65.0) * u.mV}
+    >>> params = {**passive_parameters(), "E_L": -65.0 * u.mV, "I": 1.0 * u.uA / u.cm**2}
+    >>> dynamics(0.0 * u.ms, rest, params)["V"]
+    Quantity([1. 0. 0.], "mV / ms")
+    """
+    first = jnp.zeros(state["V"].shape).at[0].set(1.0)
+    model = derivatives if "m" in state else passive_derivatives
+    return model(state, params, value_at(params["I"], t) * first)
 
 
 def resting_state(n: int, params: Quantities) -> dict[str, Quantity]:

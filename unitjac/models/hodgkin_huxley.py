@@ -8,6 +8,7 @@ The model:
 
     parameters       of the squid's giant axon
     derivatives      of the state in time
+    dynamics         the same as a function of time, state and parameters
     currents         through the membrane, outward positive
     resting_point    the state in which nothing changes
     membrane         currents and derivatives as one function
@@ -51,6 +52,7 @@ import jax.numpy as jnp
 
 from unitjac import _typed
 from unitjac.models._linoid import linoid
+from unitjac.models.protocols import value_at
 
 __all__ = [
     "alpha_h",
@@ -61,6 +63,7 @@ __all__ = [
     "beta_n",
     "currents",
     "derivatives",
+    "dynamics",
     "membrane",
     "membrane_inputs",
     "parameters",
@@ -259,6 +262,29 @@ def derivatives(
         for gate, (alpha, beta) in _GATES.items()
     }
     return {"V": ((I_ext - ionic) / params["C_m"]).in_unit(u.mV / u.ms), **gates}
+
+
+def dynamics(t: Quantity, state: Quantities, params: Quantities) -> dict[str, Quantity]:
+    """The derivative of the state in time, of time, state and parameters as solvers ask for it.
+
+    Parameters
+    ----------
+    t : Quantity
+        The time.
+    state : dict
+        As for `derivatives`.
+    params : dict
+        As `parameters` gives it, and the current density `I` that an electrode passes into the
+        cell: a quantity, or a stimulus of :mod:`unitjac.models.protocols`.
+
+    Examples
+    --------
+    >>> rest = resting_point(parameters())
+    >>> slope = dynamics(0.0 * u.ms, rest, {**parameters(), "I": 10.0 * u.uA / u.cm**2})
+    >>> round(float(slope["V"].to_decimal(u.mV / u.ms)), 3)
+    10.0
+    """
+    return derivatives(state, params, value_at(params["I"], t))
 
 
 def resting_point(params: Quantities, I_ext: Quantity = 0.0 * _CURRENT) -> dict[str, Quantity]:

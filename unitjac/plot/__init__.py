@@ -12,6 +12,7 @@ Pictures:
     tornado    what one output depends on most, as bars
     heatmap    a table of sensitivities or a matrix, as coloured cells
     over_time  blocks against time
+    courses    states against time
     spy        which entries of a large matrix there are
 
 Each needs matplotlib (``pip install 'unitjac[plot]'``), gives back its
@@ -22,9 +23,10 @@ notebook shows it; ``plt.close(ax.figure)`` lets go of it.
 
 # Owns: the names of the pictures. Never touches: derivatives, settings of matplotlib.
 
+from ._courses import courses
 from ._heatmap import heatmap
 from ._over_time import over_time
 from ._spy import spy
 from ._tornado import tornado
 
-__all__ = ["heatmap", "over_time", "spy", "tornado"]
+__all__ = ["courses", "heatmap", "over_time", "spy", "tornado"]

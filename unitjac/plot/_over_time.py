@@ -1,6 +1,6 @@
 """Blocks against time.
 
-Owns: that picture. Never touches: derivatives, the style.
+Owns: which blocks are drawn, and in which unit. Never touches: derivatives, how a line is drawn.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unitjac._errors import array_text
 from unitjac._units.quantity import (
     Unit,
     attach,
-    is_quantity,
     same_dimension,
     strip,
     unit_ratio,
@@ -23,7 +21,8 @@ from unitjac._units.quantity import (
 from unitjac.linalg import Axis
 
 from ._labels import unit_label, with_unit
-from ._style import DASHES, LINE_COLORS, NORMAL, SMALL, Canvas, Columns, canvas
+from ._lines import Line, draw, split, times_of
+from ._style import Columns
 
 if TYPE_CHECKING:
     from ._style import Axes
@@ -98,32 +97,18 @@ def over_time(
     >>> ax.get_xlabel(), [text.get_text() for text in ax.texts]
     ('time (ms)', ['E', 'V_0'])
     """
-    times, time_unit = _split(t)
-    if times.ndim != 1:
-        raise ValueError(
-            f"t must be one array of times, of shape (n,), got {array_text(times)}. Write t[:, 0], "
-            "or jax.numpy.ravel(t)."
-        )
+    times, _ = times_of(t)
     lines = _in_one_unit(list(_lines(blocks, _wanted(blocks, outputs), len(times), relative)))
-    on = canvas(ax, columns, width, background)
-    height = max(0.6 * on.width, len(lines) * 9.0 + 40)
-    on.set_height(height)
-    for k, line in enumerate(lines):
-        color, dash = LINE_COLORS[k % 4], DASHES[k // 4 % 4]
-        on.axes.plot(times, line.values, color=color, linestyle=dash, linewidth=1.1)
-    on.axes.margins(x=0)
-    on.axes.axhline(0.0, color=on.ink, linewidth=0.4, zorder=0)
-    on.axes.locator_params(nbins=6)
-    on.x_label(with_unit("time", time_unit))
-    on.y_label(_meaning(lines, relative is not None))
-    _name_ends(on, lines)
-    return on.axes
-
-
-def _split(leaf: Any) -> tuple[np.ndarray, Unit | None]:
-    if is_quantity(leaf):
-        return np.asarray(leaf.mantissa), leaf.unit
-    return np.asarray(leaf), None
+    one = len({line.output for line in lines}) == 1
+    return draw(
+        t,
+        [Line(x.parameter if one else f"{x.output} by {x.parameter}", x.values) for x in lines],
+        _meaning(lines, relative is not None),
+        ax=ax,
+        columns=columns,
+        width=width,
+        background=background,
+    )
 
 
 def _wanted(blocks: Any, outputs: str | Iterable[str] | None) -> list[str]:
@@ -163,8 +148,8 @@ def _relative(
     block: np.ndarray, unit: Unit | None, output: str, name: str, relative: tuple[Any, Any]
 ) -> np.ndarray:
     """``p / y * dy/dp``, nan where y goes through zero."""
-    p, p_unit = _split(_value(relative[0], name, "parameter"))
-    y, y_unit = _split(_value(relative[1], output, "output"))
+    p, p_unit = split(_value(relative[0], name, "parameter"))
+    y, y_unit = split(_value(relative[1], output, "output"))
     scale = unit_ratio(unit_ratio(y_unit, p_unit), unit).magnitude
     y = y.astype(float).reshape(-1, *[1] * (block.ndim - 1))
     with np.errstate(all="ignore"):
@@ -217,61 +202,3 @@ def _meaning(lines: list[_Line], is_relative: bool) -> str:
     if is_relative:
         return f"% of {output or 'the output'} for 1 % of the parameter"
     return with_unit(f"d {output}/d parameter" if output else "derivative", lines[0].unit)
-
-
-def _name_ends(on: Canvas, lines: list[_Line]) -> None:
-    """Names beside the right ends of the lines, spread so that none covers another."""
-    one = len({line.output for line in lines}) == 1
-    texts = [line.parameter if one else f"{line.output} by {line.parameter}" for line in lines]
-    size = NORMAL if on.box[1] > 1.3 * NORMAL * len(lines) else SMALL
-    texts = [on.wrap(text, 0.3 * on.width, size) for text in texts]
-    up = on.box[1]
-    low, high = on.axes.get_ylim()
-    ends = [_end(line.values, low) for line in lines]
-    at = _spread(
-        [(end - low) / (high - low) * up for end in ends],
-        [on.measure(text, size)[1] for text in texts],
-        up,
-    )
-    for k, (text, end, y) in enumerate(zip(texts, ends, at, strict=True)):
-        on.axes.annotate(
-            text,
-            xy=(1.0, (end - low) / (high - low)),
-            xytext=(1.06, y / up),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            fontsize=size,
-            color=on.ink,
-            va="center",
-            parse_math=False,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": LINE_COLORS[k % 4],
-                "linewidth": 0.7,
-                "linestyle": DASHES[k // 4 % 4],
-                "shrinkA": 1,
-                "shrinkB": 0,
-            },
-        )
-    on.axes.set_ylim(low, high)
-
-
-def _end(values: np.ndarray, low: float) -> float:
-    known = values[np.isfinite(values)]
-    return float(known[-1]) if known.size else low
-
-
-def _spread(wanted: list[float], heights: list[float], up: float) -> list[float]:
-    """Places near the wanted ones, in their order, as far apart as the labels are high."""
-    order = sorted(range(len(wanted)), key=lambda k: wanted[k])
-    places = dict.fromkeys(order, 0.0)
-    floor = -0.05 * up
-    for k in order:  # from below, none under the one before
-        places[k] = max(wanted[k], floor + heights[k] / 2)
-        floor = places[k] + heights[k] / 2
-    ceiling = 1.05 * up
-    for k in reversed(order):  # and from above
-        places[k] = min(places[k], ceiling - heights[k] / 2)
-        ceiling = places[k] - heights[k] / 2
-    return [places[k] for k in range(len(wanted))]
