@@ -150,6 +150,17 @@ def test_the_passive_cable_is_built_in():
 # The membrane of Hodgkin and Huxley
 
 
+def term_sizes(state, params, I_ext):
+    """How large the terms are together that each slope of the membrane is the sum of."""
+    V = state["V"]
+    flows = hodgkin_huxley.currents(state, params).values()
+    sizes = {"V": sum(map(abs, flows), start=abs(I_ext)) / params["C_m"]}
+    for gate in "mhn":
+        opening, closing = (getattr(hodgkin_huxley, f"{kind}_{gate}") for kind in ("alpha", "beta"))
+        sizes[gate] = opening(V) + closing(V)
+    return sizes
+
+
 @both_precisions
 def test_a_uniform_cable_is_the_single_compartment(rng, x64):
     """No current flows between compartments at one voltage, whatever their number."""
@@ -159,8 +170,11 @@ def test_a_uniform_cable_is_the_single_compartment(rng, x64):
         params, I_ext = cable.parameters(), 7.0 * DENSITY
         found = cable.derivatives(many, params, I_ext)
         expected = hodgkin_huxley.derivatives(one, params, I_ext)
-        expected = {name: slope * jnp.ones(6) for name, slope in expected.items()}
-        assert_physically_equal(found, expected)
+        sizes = term_sizes(one, params, I_ext)
+        for name, slope in expected.items():
+            # each slope is a sum whose terms may cancel, and rounds as the terms do
+            allowed = 16 * jnp.finfo(slope.dtype).eps * sizes[name]
+            assert float(abs(found[name] - slope).max() / allowed) < 1, name
 
 
 def test_one_compartment_has_no_neighbour(rng):
