@@ -171,7 +171,9 @@ def test_a_uniform_cable_is_the_single_compartment(rng, x64):
         found = cable.derivatives(many, params, I_ext)
         expected = hodgkin_huxley.derivatives(one, params, I_ext)
         sizes = term_sizes(one, params, I_ext)
+        assert found.keys() == expected.keys()
         for name, slope in expected.items():
+            assert found[name].shape == (6,)
             # each slope is a sum whose terms may cancel, and rounds as the terms do
             allowed = 16 * jnp.finfo(slope.dtype).eps * sizes[name]
             assert float(abs(found[name] - slope).max() / allowed) < 1, name
