@@ -203,6 +203,12 @@ def path_text(root: str, path: tuple[Any, ...]) -> str:
     return root + jax.tree_util.keystr(path)
 
 
+def index_text(index: Iterable[Any]) -> str:
+    """An index as one would type it, ``[3, 1]``; nothing where there is none."""
+    inside = ", ".join(map(str, index))
+    return f"[{inside}]" if inside else ""
+
+
 def refuse_foreign_in(tree: Any, root: str | Callable[[], str], trees_pass: bool = False) -> None:
     """Raise a TypeError where ``tree`` holds a quantity of another library; its place is named.
 

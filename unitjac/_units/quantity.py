@@ -114,6 +114,13 @@ def attach(magnitude: Any, unit: Unit | None) -> Any:
     return magnitude if unit is None else Quantity(magnitude, unit=unit)
 
 
+def split(leaf: Any) -> tuple[np.ndarray, Unit | None]:
+    """The magnitude of a leaf as numbers of NumPy, and its unit: what :func:`attach` joins."""
+    if is_quantity(leaf):
+        return np.asarray(leaf.mantissa), leaf.unit
+    return np.asarray(leaf), None
+
+
 def with_units_of(value: Any, before: Any) -> Any:
     """``value`` with the very units of ``before`` where they are the same, leaf by leaf.
 

@@ -18,7 +18,7 @@ import numpy as np
 from unitjac import _key_order, _typed
 from unitjac._display import Displayed, Label, Number, Report, Section, Table, Words, value_text
 from unitjac._display import Unit as UnitColumn
-from unitjac._errors import array_text, has_tracer, is_arraylike
+from unitjac._errors import array_text, has_tracer, index_text, is_arraylike
 from unitjac._foreign import is_foreign
 
 from .quantity import Unit, is_quantity
@@ -150,7 +150,7 @@ def _rows_of(path: tuple[str, ...], leaf: Any, most: int | None) -> Iterator[_Ro
     elif most is None or 0 < np.size(magnitude) <= most:
         values = np.asarray(magnitude)
         for index in np.ndindex(values.shape):
-            named = (*path[:-1], (path[-1] if path else "") + f"[{', '.join(map(str, index))}]")
+            named = (*path[:-1], (path[-1] if path else "") + index_text(index))
             yield _Row(named, unit, values[index])
     else:
         yield _Row(path, unit, shape=array_text(magnitude), ends=_ends(np.asarray(magnitude)))

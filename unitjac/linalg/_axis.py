@@ -20,7 +20,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._display import Displayed, Report
 from unitjac._engine.seeds import gathered
-from unitjac._errors import array_text, as_int, is_arraylike
+from unitjac._errors import array_text, as_int, index_text, is_arraylike
 from unitjac._foreign import refuse_foreign
 from unitjac._key_order import Written
 from unitjac._units.quantity import (
@@ -171,7 +171,7 @@ class Axis(Displayed):
     def entry_labels(self) -> list[str]:
         """A label for each entry: the leaf's, with the index where the leaf is an array."""
         return [
-            label + (f"[{', '.join(map(str, index))}]" if shape else "")
+            label + index_text(index)
             for label, shape in zip(self.labels, self.shapes, strict=True)
             for index in np.ndindex(shape)
         ]
@@ -446,7 +446,7 @@ class Axis(Displayed):
         if shape:
             within = np.unravel_index(position - self.offsets[leaf], shape)
             last = own[-1] if own else ""
-            own = (*own[:-1], f"{last}[{', '.join(map(str, within))}]")
+            own = (*own[:-1], last + index_text(within))
         part = Axis(jax.tree.structure(0), ((),), (self.units[leaf],), (own,), ((),))
         return part, np.array([position])
 

@@ -34,7 +34,7 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
-from unitjac._units.quantity import magnitude_of, unit_of, unit_ratio
+from unitjac._units.quantity import magnitude_of, rescale, unit_of
 from unitjac.models.protocols import value_at
 
 __all__ = ["currents", "dynamics", "parameters", "steady"]
@@ -151,4 +151,4 @@ def dynamics(t: Quantity, state: Quantities, params: Quantities) -> dict[str, Qu
 
 
 def _number(ratio: Any) -> Any:
-    return magnitude_of(ratio) * unit_ratio(unit_of(ratio), None).magnitude
+    return rescale(magnitude_of(ratio), unit_of(ratio))

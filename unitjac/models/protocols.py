@@ -37,7 +37,7 @@ import numpy as np
 
 from unitjac import _typed
 from unitjac._errors import array_text, has_tracer
-from unitjac._units.quantity import magnitude_of, same_dimension, unit_of, unit_ratio
+from unitjac._units.quantity import magnitude_of, rescale, same_dimension, unit_of
 from unitjac._units.unit_text import unit_text
 
 __all__ = ["Stimulus", "ramp", "sine", "step", "steps", "table", "value_at"]
@@ -84,9 +84,22 @@ class Sum(Stimulus):
         return sum(rest, start=first)
 
 
+@dataclass(frozen=True)
+class _Rows(Stimulus):
+    """What a table of times and values describes; each time is a breakpoint."""
+
+    times: Quantity
+    values: Quantity
+
+    @property
+    def breakpoints(self) -> Quantity:
+        """The times of the table."""
+        return self.times
+
+
 @partial(jax.tree_util.register_dataclass, data_fields=["times", "values"], meta_fields=[])
 @dataclass(frozen=True)
-class Steps(Stimulus):
+class Steps(_Rows):
     """One value after the other.
 
     Attributes
@@ -97,14 +110,6 @@ class Steps(Stimulus):
         The values; the first holds before all times, the last after them.
     """
 
-    times: Quantity
-    values: Quantity
-
-    @property
-    def breakpoints(self) -> Quantity:
-        """Where one value follows another."""
-        return self.times
-
     def __call__(self, t: Quantity) -> Quantity:
         """The value at a time; at a breakpoint that which begins."""
         return self.values[_passed(t, self.times)]
@@ -112,7 +117,7 @@ class Steps(Stimulus):
 
 @partial(jax.tree_util.register_dataclass, data_fields=["times", "values"], meta_fields=[])
 @dataclass(frozen=True)
-class Lines(Stimulus):
+class Lines(_Rows):
     """Straight lines between points; before the first and after the last it is constant.
 
     Attributes
@@ -123,14 +128,6 @@ class Lines(Stimulus):
         The values there. Of two points at one time the second is where the stimulus jumps to.
     """
 
-    times: Quantity
-    values: Quantity
-
-    @property
-    def breakpoints(self) -> Quantity:
-        """Where one line follows another."""
-        return self.times
-
     def __call__(self, t: Quantity) -> Quantity:
         """The value at a time; at a jump that which begins."""
         n = self.times.shape[0]
@@ -138,7 +135,7 @@ class Lines(Stimulus):
         before, after = jnp.clip(passed - 1, 0, n - 1), jnp.clip(passed, 0, n - 1)
         span = self.times[after] - self.times[before]
         is_flat = magnitude_of(span) == 0
-        span = _math.where(is_flat, _one_of(span), span)
+        span = _math.where(is_flat, _math.ones_like(span), span)
         part = _math.where(is_flat, 0.0, (t - self.times[before]) / span)
         return self.values[before] + part * (self.values[after] - self.values[before])
 
@@ -166,7 +163,7 @@ class Sine(Stimulus):
     def __call__(self, t: Quantity) -> Quantity:
         """The value at a time."""
         product = self.frequency * (t - self.start)
-        cycles = magnitude_of(product) * unit_ratio(unit_of(product), None).magnitude
+        cycles = rescale(magnitude_of(product), unit_of(product))
         wave = self.amplitude * jnp.sin(2 * jnp.pi * cycles + self.phase)
         return self.offset + _math.where(t >= self.start, wave, 0 * wave)
 
@@ -263,7 +260,7 @@ def sine(
             "frequency in Hz, or in 1 over the unit of time."
         )
     offset = 0 * amplitude if offset is None else _real(offset, "offset")
-    _joined([amplitude, offset], "amplitude and offset")
+    _check_dimensions([amplitude, offset], "amplitude and offset")
     return Sine(amplitude, _real(frequency, "frequency"), start, jnp.asarray(phase, float), offset)
 
 
@@ -354,14 +351,11 @@ def _real(value: Any, name: str) -> Any:
     return value * jnp.ones((), float)
 
 
-def _one_of(span: Any) -> Any:
-    return _math.ones_like(span)
-
-
 def _row(values: Any, name: str) -> Any:
     if _typed.is_a(values, list | tuple):
         values = _joined([_real(value, name) for value in values], name)
-    values = values * jnp.ones((), float)
+    else:
+        values = values * jnp.ones((), float)
     if len(np.shape(magnitude_of(values))) != 1 or not len(magnitude_of(values)):
         raise ValueError(
             f"{name} must be a row of numbers, got {array_text(magnitude_of(values))}."
@@ -370,6 +364,11 @@ def _row(values: Any, name: str) -> Any:
 
 
 def _joined(values: list[Any], name: str) -> Any:
+    _check_dimensions(values, name)
+    return _math.stack(values)
+
+
+def _check_dimensions(values: list[Any], name: str) -> None:
     first = unit_of(values[0])
     for other in map(unit_of, values):
         if not same_dimension(other, first):
@@ -377,7 +376,6 @@ def _joined(values: list[Any], name: str) -> Any:
                 f"{name} are in {unit_text(first)} and {unit_text(other)}, which are of "
                 "different dimensions. Give all in one."
             )
-    return _math.stack(values)
 
 
 def _check_sizes(one: Any, other: Any, name: str, other_name: str) -> None:

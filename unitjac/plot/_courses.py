@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unitjac._errors import index_text
 from unitjac._units.quantity import Unit, same_dimension, strip, unit_ratio
 from unitjac.linalg import Axis
 
@@ -70,19 +71,20 @@ def courses(
     >>> ax.get_xlabel(), ax.get_ylabel(), [text.get_text() for text in ax.texts]
     ('time (ms)', 'V (mV)', ['V'])
     """
-    times, _ = times_of(t)
+    times = times_of(t)
+    count = len(times.numbers)
     axis, stripped = Axis.of(tree), strip(tree)
     chosen = _chosen(axis, names)
     unit = axis.units[chosen[0]] if chosen else None
     lines = [
         line
         for k in chosen
-        for line in _lines(axis, k, np.asarray(stripped.magnitudes[k], float), len(times), unit)
+        for line in _lines(axis, k, np.asarray(stripped.magnitudes[k], float), count, unit)
     ]
     one = axis.labels[chosen[0]] if len(chosen) == 1 else ""
     meaning = with_unit(one or "value", unit) if one or unit_label(unit) else ""
     return draw(
-        t, lines, meaning, ax=ax, columns=columns, width=width, background=background,
+        times, lines, meaning, ax=ax, columns=columns, width=width, background=background,
         has_zero=False,
     )  # fmt: skip
 
@@ -120,5 +122,4 @@ def _lines(axis: Axis, k: int, values: np.ndarray, count: int, unit: Unit | None
     shown: list[int] = np.linspace(0, len(places) - 1, min(_MOST, len(places)), dtype=int).tolist()
     for n in sorted(set(shown)):
         index: tuple[int, ...] = places[n]
-        tail = f"[{', '.join(map(str, index))}]" if index else ""
-        yield Line((label + tail) or "y", values[:, *index])
+        yield Line((label + index_text(index)) or "y", values[:, *index])

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from unitjac._errors import array_text
-from unitjac._units.quantity import Unit, is_quantity
+from unitjac._units.quantity import Unit, split
 
 from ._labels import with_unit
 from ._style import DASHES, LINE_COLORS, NORMAL, SMALL, Canvas, Columns, canvas
@@ -29,15 +29,15 @@ class Line:
     values: np.ndarray
 
 
-def split(leaf: Any) -> tuple[np.ndarray, Unit | None]:
-    """The magnitude and the unit of a leaf."""
-    if is_quantity(leaf):
-        return np.asarray(leaf.mantissa), leaf.unit
-    return np.asarray(leaf), None
+class Times(NamedTuple):
+    """Times in a unit."""
+
+    numbers: np.ndarray
+    unit: Unit | None
 
 
-def times_of(t: Any) -> tuple[np.ndarray, Unit | None]:
-    """The magnitude and the unit of an array of times.
+def times_of(t: Any) -> Times:
+    """The times of an array of one axis.
 
     Raises
     ------
@@ -50,11 +50,11 @@ def times_of(t: Any) -> tuple[np.ndarray, Unit | None]:
             f"t must be one array of times, of shape (n,), got {array_text(times)}. Write t[:, 0], "
             "or jax.numpy.ravel(t)."
         )
-    return times, unit
+    return Times(times, unit)
 
 
 def draw(
-    t: Any,
+    times: Times,
     lines: Sequence[Line],
     meaning: str,
     *,
@@ -71,17 +71,16 @@ def draw(
     has_zero : bool
         Whether a line marks zero.
     """
-    times, unit = times_of(t)
     on = canvas(ax, columns, width, background)
     on.set_height(max(0.6 * on.width, len(lines) * 9.0 + 40))
     for k, line in enumerate(lines):
         color, dash = LINE_COLORS[k % 4], DASHES[k // 4 % 4]
-        on.axes.plot(times, line.values, color=color, linestyle=dash, linewidth=1.1)
+        on.axes.plot(times.numbers, line.values, color=color, linestyle=dash, linewidth=1.1)
     on.axes.margins(x=0)
     if has_zero:
         on.axes.axhline(0.0, color=on.ink, linewidth=0.4, zorder=0)
     on.axes.locator_params(nbins=6)
-    on.x_label(with_unit("time", unit))
+    on.x_label(with_unit("time", times.unit))
     on.y_label(meaning)
     _name_ends(on, lines)
     return on.axes

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unitjac._errors import index_text
 from unitjac._units.quantity import (
     Unit,
     attach,
     same_dimension,
+    split,
     strip,
     unit_ratio,
 )
 from unitjac.linalg import Axis
 
 from ._labels import unit_label, with_unit
-from ._lines import Line, draw, split, times_of
+from ._lines import Line, draw, times_of
 from ._style import Columns
 
 if TYPE_CHECKING:
@@ -97,11 +99,12 @@ def over_time(
     >>> ax.get_xlabel(), [text.get_text() for text in ax.texts]
     ('time (ms)', ['E', 'V_0'])
     """
-    times, _ = times_of(t)
-    lines = _in_one_unit(list(_lines(blocks, _wanted(blocks, outputs), len(times), relative)))
+    times = times_of(t)
+    count = len(times.numbers)
+    lines = _in_one_unit(list(_lines(blocks, _wanted(blocks, outputs), count, relative)))
     one = len({line.output for line in lines}) == 1
     return draw(
-        t,
+        times,
         [Line(x.parameter if one else f"{x.output} by {x.parameter}", x.values) for x in lines],
         _meaning(lines, relative is not None),
         ax=ax,
@@ -140,8 +143,7 @@ def _lines(
             if relative is not None:
                 values, unit = _relative(values, unit, output, name, relative), None
             for index in np.ndindex(values.shape[1:]):
-                tail = f"[{', '.join(map(str, index))}]" if index else ""
-                yield _Line(output, name + tail, values[:, *index], unit)
+                yield _Line(output, name + index_text(index), values[:, *index], unit)
 
 
 def _relative(

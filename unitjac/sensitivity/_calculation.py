@@ -17,7 +17,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._transforms.arguments import name_of
 from unitjac._transforms.jacobian import jacobian
-from unitjac._units.quantity import is_quantity, unit_ratio
+from unitjac._units.quantity import split, unit_ratio
 
 from ._keywords import of_a_dict, with_defaults
 from ._table import Sensitivity, SensitivityTable, Value
@@ -101,7 +101,7 @@ class _Entries:
 
     @staticmethod
     def of(path: Path, leaf: Any, root: str) -> _Entries:
-        magnitude, unit = _split(leaf)
+        magnitude, unit = split(leaf)
         name = ".".join(path) or root
         labels = [name + _index_text(index) for index in np.ndindex(magnitude.shape)]
         if np.iscomplexobj(magnitude):
@@ -116,7 +116,7 @@ class _Entries:
 
 
 def _rows_of(out: _Entries, ins: list[_Entries], blocks: Mapping[Path, Any]) -> list[Sensitivity]:
-    derivatives = [_split(blocks[out.path + i.path]) for i in ins]
+    derivatives = [split(blocks[out.path + i.path]) for i in ins]
     rows: list[Sensitivity] = []
     for k, output in enumerate(out.labels):
         group = [
@@ -172,12 +172,6 @@ def _check_size(outs: list[_Entries], ins: list[_Entries], function: Callable[..
             f"{sizes[0] * sizes[1]} rows, which is more than {_MAX_ROWS}. Summarise in the "
             "function, or use unitjac.jacobian for the arrays."
         )
-
-
-def _split(leaf: Any) -> tuple[np.ndarray, u.Unit | None]:
-    if is_quantity(leaf):
-        return np.asarray(leaf.mantissa), leaf.unit
-    return np.asarray(leaf), None
 
 
 def _join(magnitude: Any, unit: u.Unit | None) -> Value:

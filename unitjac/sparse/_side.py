@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unitjac._errors import index_text
 from unitjac._transforms.inputs import Inputs
 from unitjac.linalg import Axis
 from unitjac.linalg._jacobian_matrix import axis_of_inputs
@@ -30,7 +31,7 @@ class Side(NamedTuple):
         starts = self.axis.offsets
         leaf = int(np.searchsorted(starts, k, side="right")) - 1
         index = np.unravel_index(k - starts[leaf], self.axis.shapes[leaf])
-        return self.labels[leaf] + (f"[{', '.join(map(str, index))}]" if index else "")
+        return self.labels[leaf] + index_text(index)
 
 
 def columns(inputs: Inputs) -> Side:
