@@ -95,4 +95,4 @@ def test_threads_write_one_state(make, jit):
 
     in_threads(task)
     assert not holds_tracer(as_state(count))
-    assert 5 <= int(count.value) <= 40
+    assert 1 <= int(count.value) <= 40  # a call that read early may be the last one to write
