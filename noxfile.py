@@ -34,8 +34,8 @@ EXTRAS = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["optional-dep
 # Tests skip a library that does not import, which here must not go unnoticed. Not asdex, a peer of
 # one test: it does not import on JAX 0.12.
 LIBRARIES = (
-    "astropy.units, braincell, brainstate, equinox, flax.nnx, lineax, matplotlib, optax, pandas, "
-    "pint, unxt"
+    "astropy.units, braincell, brainstate, diffrax, equinox, flax.nnx, lineax, matplotlib, optax, "
+    "pandas, pint, unxt"
 )
 
 

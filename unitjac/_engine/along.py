@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from unitjac._errors import dtype_of
 
+from . import direction
 from .dense import Pure
 
 
@@ -26,7 +27,7 @@ def slopes_along(
     """
 
     def push_once(tangents: list[Any]) -> Any:
-        return jax.jvp(fun, (leaves,), (tangents,), has_aux=True)
+        return direction.jvp(fun, (leaves,), (tangents,), has_aux=True)
 
     if not leaves:
         outputs, carried = fun(leaves)

@@ -20,6 +20,7 @@ from unitjac import _typed
 from unitjac._errors import dtype_of
 from unitjac._typed import Linear, Pull
 
+from . import direction
 from .dtypes import Mode, is_complex
 from .seeds import basis, cut, gathered, joined, sizes
 from .sweep import Sweep, advising_one_by_one
@@ -96,7 +97,7 @@ def choose_mode(inputs: Sequence[Any], outputs: Sequence[Any]) -> Mode:
 
 
 def _reverse(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
-    outputs, pull, carried = _typed.vjp(fun, leaves, has_aux=True)
+    outputs, pull, carried = direction.vjp(fun, leaves, has_aux=True)
     return _pulled(pull, leaves, outputs, carried, sweep)
 
 
@@ -104,11 +105,11 @@ def _forward(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     if not leaves:
         return _constant(*fun(leaves))
     if not sweep.is_whole(leaves):
-        outputs, push, carried = _typed.linearize(fun, leaves, has_aux=True)
+        outputs, push, carried = direction.linearize(fun, leaves, has_aux=True)
         return _pushed(push, leaves, outputs, carried, sweep)
 
     def push_once(tangents: list[Any]) -> Any:
-        return jax.jvp(fun, (leaves,), (tangents,), has_aux=True)
+        return direction.jvp(fun, (leaves,), (tangents,), has_aux=True)
 
     # not linearize: nothing is kept of a long loop
     with advising_one_by_one():
@@ -119,7 +120,7 @@ def _forward(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
 def _automatic(fun: Pure, leaves: list[Any], sweep: Sweep) -> Stacks:
     # linearize calls fun once and can be pushed and transposed, so that the choice can wait
     # until the outputs' sizes are known
-    outputs, push, carried = _typed.linearize(fun, leaves, has_aux=True)
+    outputs, push, carried = direction.linearize(fun, leaves, has_aux=True)
     if not leaves:
         return _constant(outputs, carried)
     mode = choose_mode(leaves, outputs)

@@ -13,6 +13,7 @@ import numpy as np
 from unitjac import _typed
 from unitjac._errors import abstract
 
+from . import direction
 from .dense import Modes, Pure, choose_mode
 from .dtypes import Mode
 from .seeds import sizes
@@ -33,7 +34,7 @@ def estimate(fun: Pure, leaves: list[Any], mode: Modes, sweep: Sweep) -> Estimat
     found: list[Estimate] = []
 
     def probe(inner: list[Any]) -> Any:
-        outputs, push, _ = _typed.linearize(fun, inner, has_aux=True)
+        outputs, push, _ = direction.linearize(fun, inner, has_aux=True)
         chosen: Mode = choose_mode(inner, outputs) if mode == "auto" else mode
         if chosen == "fwd":
             seeded, apply = inner, push

@@ -10,10 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import jax
-
-from unitjac import _typed
-
+from . import direction
 from .halving import DIRECT, Search
 from .pattern import Pattern
 from .pushes import CHUNK, Pushes
@@ -139,7 +136,7 @@ class _Ways:
         def at_rest(inner: list[Any]) -> list[Any]:
             return self.function(inner, rest)
 
-        return jax.jvp(at_rest, (leaves,), (tangents,))[1]
+        return direction.jvp(at_rest, (leaves,), (tangents,))[1]
 
     def _pull(self, cotangents: list[Any], point: tuple[list[Any], Any]) -> list[Any]:
         leaves, rest = point
@@ -147,4 +144,4 @@ class _Ways:
         def at_rest(inner: list[Any]) -> list[Any]:
             return self.function(inner, rest)
 
-        return _typed.vjp(at_rest, leaves)[1](cotangents)[0]
+        return direction.vjp(at_rest, leaves)[1](cotangents)[0]

@@ -25,6 +25,7 @@ from unitjac import _typed
 from unitjac._errors import array_text, common_dtype, dtype_of
 from unitjac._typed import Linear
 
+from . import direction
 from .colouring import colour, fewest
 from .dense import Modes, Pure
 from .dtypes import Mode, is_complex
@@ -214,7 +215,7 @@ def gradient_of(fun: Pure) -> Pure:
     """
 
     def gradient(leaves: list[Any]) -> tuple[list[Any], Any]:
-        outputs, pull, carried = _typed.vjp(fun, leaves, has_aux=True)
+        outputs, pull, carried = direction.vjp(fun, leaves, has_aux=True)
         if len(outputs) != 1 or np.shape(outputs[0]) != ():
             came = ", ".join(map(array_text, outputs)) or "none"
             raise TypeError(
@@ -285,9 +286,9 @@ def linear_maps(
 ) -> tuple[list[Any], dict[Mode, Linear], Any]:
     """The outputs, the pushes and pulls that are needed, and what was carried along."""
     if modes == ["rev"]:
-        outputs, pull, carried = _typed.vjp(fun, leaves, has_aux=True)
+        outputs, pull, carried = direction.vjp(fun, leaves, has_aux=True)
         return outputs, {"rev": lambda cotangents: pull(cotangents)[0]}, carried
-    outputs, push, carried = _typed.linearize(fun, leaves, has_aux=True)
+    outputs, push, carried = direction.linearize(fun, leaves, has_aux=True)
     maps: dict[Mode, Linear] = {"fwd": push}
     if "rev" in modes:
         transpose = _typed.linear_transpose(push, leaves)
@@ -349,7 +350,7 @@ def _restricted(apply: Linear, leaves: list[Any], part: range) -> Linear:
     def of_part(some: list[Any]) -> list[Any]:
         return apply([*zeros[: part.start], *some, *zeros[part.stop :]])
 
-    return _typed.linearize(of_part, zeros[part.start : part.stop])[1]
+    return direction.linearize(of_part, zeros[part.start : part.stop])[1]
 
 
 def _swept(image: Callable[[Any], list[Any]], count: int, chunk_size: ChunkSize) -> list[Any]:

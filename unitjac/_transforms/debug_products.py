@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from unitjac import _typed
+from unitjac._engine import direction
 from unitjac._engine.dtypes import is_inexact
 from unitjac._errors import path_text
 from unitjac._units.quantity import is_quantity, magnitude_of, strip, unit_of
@@ -37,7 +37,7 @@ def checked_pull(pull: Product, title: str, trace: Trace) -> Product:
         pulled = pull(*cotangents)
 
         def parts(traced: Traced, leaves: list[Any]) -> list[Part]:
-            outputs, pulling, _ = _typed.vjp(traced, traced.inputs.leaves, has_aux=True)
+            outputs, pulling, _ = direction.vjp(traced, traced.inputs.leaves, has_aux=True)
             back = PullBack(traced, outputs)(pulling, given(leaves))
             return _parts(back, "what is pulled back to", traced.inputs.labels)
 
@@ -65,7 +65,7 @@ def push_search(title: str, trace: Trace, tangent: Any) -> Search:
 
     def parts(traced: Traced, leaves: list[Any]) -> list[Part]:
         along = seeds(traced.inputs.abstract(), given(leaves))
-        _, pushed, _ = jax.jvp(traced, (traced.inputs.leaves,), (along,), has_aux=True)
+        _, pushed, _ = direction.jvp(traced, (traced.inputs.leaves,), (along,), has_aux=True)
         return _parts(traced.outputs.attach(pushed), "the tangent of", traced.output_labels)
 
     return search_of(title, trace, parts, moved)

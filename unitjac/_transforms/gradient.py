@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from unitjac import _typed
+from unitjac._engine import direction
 from unitjac._engine.dtypes import Mode
 from unitjac._engine.seeds import filled
 from unitjac._errors import array_text
@@ -70,7 +70,7 @@ class _Pulled(GradientTransform):
 
     def _differentiate(self, traced: Traced) -> tuple[Any, Any, list[Any], Any]:
         inputs = traced.inputs
-        outputs, pull, carried = _typed.vjp(traced, inputs.leaves, has_aux=True)
+        outputs, pull, carried = direction.vjp(traced, inputs.leaves, has_aux=True)
         self._check_outputs(traced, outputs)
         # one pull for each unit among the outputs: scales are applied to what comes back, each once
         pulls = {unit: pull(_ones(outputs, chosen))[0] for unit, chosen in _by_unit(traced).items()}

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 
 from unitjac import _typed
+from unitjac._engine import direction
 from unitjac._engine.dtypes import check_output, has_tangent
 from unitjac._errors import abstract, array_text, as_int
 from unitjac._states.remembered import Memory
@@ -96,7 +97,7 @@ def vjp(
     outputs, pull, aux = _run(
         "vjp",
         traced,
-        functools.partial(_typed.vjp, traced, traced.inputs.leaves),
+        functools.partial(direction.vjp, traced, traced.inputs.leaves),
         (lambda outputs, _: check_outputs(outputs, title, trace)) if debug_nan else None,
     )
     pulling = jax.tree_util.Partial(PullBack(traced, outputs), pull)
@@ -154,7 +155,7 @@ def linearize(
     outputs, push, aux = _run(
         "linearize",
         traced,
-        functools.partial(_typed.linearize, traced, traced.inputs.leaves),
+        functools.partial(direction.linearize, traced, traced.inputs.leaves),
         (lambda outputs, _: check_outputs(outputs, title, trace)) if debug_nan else None,
     )
     pushing = jax.tree_util.Partial(PushForward(traced), push)
@@ -236,7 +237,7 @@ def jvp(
         check(finite, lambda: push_search(title, trace, tangent), title)
 
     outputs, tangents_out, aux = _run(
-        "jvp", traced, functools.partial(jax.jvp, traced, *given), look if debug_nan else None
+        "jvp", traced, functools.partial(direction.jvp, traced, *given), look if debug_nan else None
     )
     out = traced.outputs
     return out.attach(outputs), pushed(out, tangents_out), *((aux,) if has_aux else ())
