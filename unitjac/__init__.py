@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from . import interop as interop
     from . import linalg as linalg
     from . import models as models
+    from . import ode as ode
     from . import optim as optim
     from . import plot as plot
     from . import sensitivity as sensitivity
@@ -128,6 +129,7 @@ _PACKAGES = (
     "interop",
     "linalg",
     "models",
+    "ode",
     "optim",
     "plot",
     "sensitivity",

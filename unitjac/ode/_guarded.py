@@ -1,0 +1,101 @@
+"""A solver whose rejected steps have no derivative.
+
+Owns: that. Never touches: the step itself, units.
+
+A step that is too large may overflow. It is rejected, and nothing that follows depends on it; but
+to pull back a zero through numbers that are not finite gives nan. So where all that comes back to a
+step is zero, zero is what it hands on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from ._open import dfx, eqx
+
+
+class Guarded(dfx.AbstractAdaptiveSolver):
+    """A solver that is differentiated in reverse mode."""
+
+    inner: Any
+    term_structure: ClassVar[Any] = dfx.AbstractTerm
+
+    @property
+    def interpolation_cls(self) -> Any:
+        """That of the solver."""
+        return self.inner.interpolation_cls
+
+    def order(self, terms: Any) -> Any:
+        """That of the solver."""
+        return self.inner.order(terms)
+
+    def error_order(self, terms: Any) -> Any:
+        """That of the solver."""
+        return self.inner.error_order(terms)
+
+    def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Any:
+        """What the solver carries from step to step."""
+        return self.inner.init(terms, t0, t1, y0, args)
+
+    def func(self, terms: Any, t0: Any, y0: Any, args: Any) -> Any:
+        """The right-hand side."""
+        return self.inner.func(terms, t0, y0, args)
+
+    def step(
+        self,
+        terms: Any,
+        t0: Any,
+        t1: Any,
+        y0: Any,
+        args: Any,
+        solver_state: Any,
+        made_jump: Any,
+    ) -> Any:
+        """A step of the solver."""
+
+        def step(given: Any) -> Any:
+            inner, *arguments = given
+            y1, error, dense, after, result = inner.step(*arguments)
+            return (y1, error, dense, after), result
+
+        return _guard(step, (self.inner, terms, t0, t1, y0, args, solver_state, made_jump))
+
+
+def _guard(step: Any, given: Any) -> Any:
+    arrays, rest = eqx.partition(given, eqx.is_array)
+    leaves, tree = jax.tree.flatten(arrays)
+    is_real = [jnp.issubdtype(jnp.result_type(x), jnp.floating) for x in leaves]
+    real = [x for x, yes in zip(leaves, is_real, strict=True) if yes]
+    other = [x for x, yes in zip(leaves, is_real, strict=True) if not yes]
+
+    def of_parts(real: list[Any], other: list[Any]) -> Any:
+        reals, others = iter(real), iter(other)
+        again = tree.unflatten([next(reals if yes else others) for yes in is_real])
+        return step(eqx.combine(again, rest))
+
+    def forward(real: list[Any], other: list[Any]) -> Any:
+        return of_parts(real, other), (real, other)
+
+    def backward(kept: Any, cotangents: Any) -> Any:
+        real, other = kept
+
+        def of_real(real: list[Any]) -> Any:
+            return of_parts(real, other)
+
+        pull = jax.vjp(of_real, real, has_aux=True)[1]
+        cotangent, _ = cotangents
+        sums = [jnp.all(x == 0) for x in jax.tree.leaves(cotangent) if _has_tangent(x)]
+        is_zero = jnp.all(jnp.stack(sums))
+        return jax.tree.map(lambda x: jnp.where(is_zero, 0, x), pull(cotangent)[0]), None
+
+    guarded: Any = jax.custom_vjp(of_parts)
+    guarded.defvjp(forward, backward)
+    (y1, error, dense, after), result = guarded(real, other)
+    return y1, error, dense, after, result
+
+
+def _has_tangent(x: Any) -> bool:
+    return x.dtype != jax.dtypes.float0

@@ -1,0 +1,73 @@
+"""A function as JAX traced it, and compiled programs that are found again by what they do.
+
+Owns: the trace of a function with all that it closes over as arguments, and which compiled program
+belongs to such traces. Never touches: units, solvers.
+
+A right-hand side may read what changes between two solves: a variable of a notebook, a state. So it
+is traced in every solve, and what it read is an argument of the program. The program is found again
+by its text, which is the same where the function does the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+
+_MOST = 128
+
+
+class Program:
+    """A function of arrays, traced once.
+
+    Attributes
+    ----------
+    constants : list of array
+        What it closed over.
+    text : str
+        What it does.
+    """
+
+    def __init__(self, function: Callable[..., Any], *like: Any):
+        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*like)
+        self.jaxpr = closed.jaxpr
+        self._structure = jax.tree.structure(shapes)
+        self.constants: list[Any] = [
+            x if isinstance(x, jax.Array) else jnp.asarray(x) for x in closed.consts
+        ]
+        self.text = str(closed.jaxpr)
+        # a step calls it many times, and JAX looks into it once
+        self._run: Any = jax.jit(self._evaluated)
+
+    def __call__(self, constants: list[Any], *args: Any) -> Any:
+        """What the function gives, with these constants in place of its own."""
+        return jax.tree.unflatten(self._structure, self._run(constants, args))
+
+    def _evaluated(self, constants: list[Any], args: tuple[Any, ...]) -> Any:
+        run: Any = core.jaxpr_as_fun(core.ClosedJaxpr(self.jaxpr, list(constants)))
+        return run(*args)
+
+
+_compiled: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def compiled(key: Hashable, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """The compiled function with this key; ``make`` gives the one to compile.
+
+    What was made stays alive as long as the key is known. So a text that names an object by its
+    address names the same object.
+    """
+    with _lock:
+        found = _compiled.pop(key, None)
+        if found is None:
+            found = jax.jit(make())
+        _compiled[key] = found
+        while len(_compiled) > _MOST:
+            _compiled.popitem(last=False)
+    return found
