@@ -162,9 +162,16 @@ def runner(problem: Problem, ways: Ways) -> Any:
 
 
 def solution_of(
-    ways: Ways, slope: Any, solver: Any, args: Args, y: Any, controller: Any, adjoint: Any
+    ways: Ways,
+    slope: Any,
+    solver: Any,
+    args: Args,
+    y: Any,
+    controller: Any,
+    adjoint: Any,
+    given: Any = None,
 ) -> Any:
-    """What diffrax gives."""
+    """What diffrax gives; ``given`` is what the solver gets, where it is more than ``args``."""
     held = jax.lax.stop_gradient(args)
     term, t = dfx.ODETerm(slope), held.numbers.t
 
@@ -179,7 +186,7 @@ def solution_of(
         t[-1],
         step,
         y,
-        args,
+        args if given is None else given,
         saveat=dfx.SaveAt(subs=[dfx.SubSaveAt(ts=t), dfx.SubSaveAt(t1=True)]),
         stepsize_controller=controller,
         adjoint=adjoint,

@@ -18,7 +18,7 @@ from unitjac.linalg import Axis
 from ._problem import Problem
 
 # Of the typical size of a leaf this part, times rtol, is its absolute tolerance.
-_PART = 1e-2
+PART = 1e-2
 
 
 def check_rtol(rtol: Any) -> float:
@@ -59,7 +59,7 @@ def typical(problem: Problem, rtol: float) -> Any:
     if not has_tracer(found):
         _check(axis, [float(size) for size in found])
     pairs = zip(found, axis.sizes, strict=True)
-    return _PART * rtol * jnp.concatenate([jnp.full(count, size) for size, count in pairs])
+    return PART * rtol * jnp.concatenate([jnp.full(count, size) for size, count in pairs])
 
 
 def _size(axis: Axis, k: int, sizes: list[Any], grown: list[Any]) -> Any:

@@ -1,7 +1,7 @@
 """Which input matters for which output, and in which unit.
 
 >>> import brainunit as u
->>> from unitjac.sensitivity import sensitivity_table
+>>> from unitjac.sensitivity import sensitivity_table, table_of
 >>> power = lambda p: {"P": p["U"] ** 2 / p["R"]}
 >>> table = sensitivity_table(power, {"U": 6.0 * u.volt, "R": 3.0 * u.ohm})
 >>> table["P", "U"].sensitivity, round(table["P", "U"].relative, 3)
@@ -10,6 +10,7 @@
 The table, which shows itself in a notebook and in a terminal:
 
     sensitivity_table  every output by every input, at one point
+    table_of           the same, of derivatives that are there already
     SensitivityTable   what it gives back: its rows, and a choice of them
     Sensitivity        a row: how one output answers to one input
 """
@@ -17,7 +18,7 @@ The table, which shows itself in a notebook and in a terminal:
 # Owns: the pairing of outputs with inputs, the relative sensitivity, the order of the rows, what is
 # said of them. Never touches: how a derivative is computed, how a table is drawn.
 
-from ._calculation import sensitivity_table
+from ._calculation import sensitivity_table, table_of
 from ._table import Sensitivity, SensitivityTable
 
-__all__ = ["Sensitivity", "SensitivityTable", "sensitivity_table"]
+__all__ = ["Sensitivity", "SensitivityTable", "sensitivity_table", "table_of"]

@@ -22,7 +22,7 @@ from unitjac._units.quantity import split, unit_ratio
 from ._keywords import of_a_dict, with_defaults
 from ._table import Sensitivity, SensitivityTable, Value
 
-__all__ = ["sensitivity_table"]
+__all__ = ["sensitivity_table", "table_of"]
 
 Path = tuple[str, ...]
 
@@ -82,10 +82,39 @@ def sensitivity_table(
     # its messages advise no parameter that a table does not have
     derivative.offers, derivative.lacks = (), ("argnums", "has_aux")
     jac, value = derivative(inputs)
+    return table_of(value, inputs, jac, name_of(function))
+
+
+def table_of(value: Any, inputs: Any, jac: Any, name: str = "the function") -> SensitivityTable:
+    """The table of derivatives that are there already.
+
+    Parameters
+    ----------
+    value : pytree
+        The outputs.
+    inputs : pytree
+        What they were differentiated by.
+    jac : pytree
+        Blocks ``jac[output][input]``.
+    name : str
+        What the function is called in messages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`sensitivity_table`.
+
+    Examples
+    --------
+    >>> import brainunit as u
+    >>> block = {"U": {"I": 3.0 * u.ohm}}
+    >>> table_of({"U": 6.0 * u.volt}, {"I": 2.0 * u.amp}, block)["U", "I"].relative
+    1.0
+    """
     blocks = dict(_leaves(jac))
     ins = [_Entries.of(path, leaf, "input") for path, leaf in _leaves(inputs)]
     outs = [_Entries.of(path, leaf, "output") for path, leaf in _leaves(value)]
-    _check_size(outs, ins, function)
+    _check_size(outs, ins, name)
     rows = [row for o in outs for row in _rows_of(o, ins, blocks)]
     return SensitivityTable(_scalars(ins), _scalars(outs), tuple(rows))
 
@@ -159,11 +188,11 @@ def _scalars(entries: Iterable[_Entries]) -> dict[str, Value]:
     return {label: e.value(k) for e in entries for k, label in enumerate(e.labels)}
 
 
-def _check_size(outs: list[_Entries], ins: list[_Entries], function: Callable[..., Any]) -> None:
+def _check_size(outs: list[_Entries], ins: list[_Entries], name: str) -> None:
     sizes = [sum(entries.magnitudes.size for entries in side) for side in (outs, ins)]
     if not sizes[0]:
         raise ValueError(
-            f"{name_of(function)} returns no number, so that the table has no output. Return a "
+            f"{name} returns no number, so that the table has no output. Return a "
             'quantity, an array, or a dict of them, as in {"I": g * V}.'
         )
     if sizes[0] * sizes[1] > _MAX_ROWS:
