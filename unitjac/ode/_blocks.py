@@ -1,14 +1,23 @@
-"""Derivatives in time as trees of blocks with units.
+"""States in time, and derivatives in time, as trees with units.
 
-Owns: the cutting of an array of derivatives. Never touches: how they were found.
+Owns: the cutting of an array of either. Never touches: how they were found.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from unitjac._units.quantity import attach_block, unit_ratio
+from unitjac._units.quantity import attach, attach_block, unit_ratio
 from unitjac.linalg import Axis
+
+
+def courses_of(axis: Axis, array: Any) -> Any:
+    """Leaves of shape ``(m, *leaf)`` of an array of shape ``(m, n)``."""
+    leaves = [
+        attach(array[:, at].reshape(-1, *shape), unit)
+        for at, shape, unit in zip(axis.spans, axis.shapes, axis.units, strict=True)
+    ]
+    return axis.structure.unflatten(leaves)
 
 
 def blocks_of(rows: Axis, cols: Axis, array: Any) -> Any:

@@ -23,7 +23,7 @@ import numpy as np
 from unitjac._engine.colouring import colour
 from unitjac._engine.pattern import Pattern
 
-from ._factors import Solve, Vector
+from ._factors import Solve, Vector, or_nan
 
 
 class _Round(NamedTuple):
@@ -126,7 +126,7 @@ class Elimination:
         entries = [self._places[i, j] for i, j in zip(rows.tolist(), cols.tolist(), strict=True)]
         diagonal = [self._places[k, k] for k in range(y.shape[0])]
         values = jnp.zeros(len(self._places), y.dtype).at[np.array(diagonal)].set(shift)
-        return values.at[np.array(entries, int)].add(-images[colours[cols], rows])
+        return or_nan(values.at[np.array(entries, int)].add(-images[colours[cols], rows]))
 
 
 def _plan(pattern: Pattern) -> tuple[list[_Round], dict[tuple[int, int], int]]:

@@ -39,6 +39,11 @@ class Factors(Protocol):
         ...
 
 
+def or_nan(entries: Any) -> Any:
+    """The entries, nan for inf: a pivot of inf would solve to zero, and pass for a solution."""
+    return jnp.where(jnp.isfinite(entries), entries, jnp.nan)
+
+
 @dataclass(frozen=True)
 class Unrolled:
     """Elimination of a few unknowns without a loop, which the compiler fuses with all around it.
@@ -60,7 +65,7 @@ class Unrolled:
     def factorized(self, slope: Solve, y: Vector, shift: Any, scale: Vector) -> Solve:
         """As in :class:`Factors`."""
         n = y.shape[0]
-        matrix = shift * jnp.eye(n, dtype=y.dtype) - jax.jacfwd(slope)(y)
+        matrix = or_nan(shift * jnp.eye(n, dtype=y.dtype) - jax.jacfwd(slope)(y))
         rows = [[matrix[i, j] for j in range(n)] for i in range(n)]
         factors: dict[tuple[int, int], Any] = {}
         for k in range(n):
@@ -99,7 +104,7 @@ class Dense:
         """As in :class:`Factors`."""
         # powers of two: scaling rounds nothing
         size = jnp.exp2(jnp.round(jnp.log2(scale)))
-        matrix = shift * jnp.eye(y.shape[0], dtype=y.dtype) - jax.jacfwd(slope)(y)
+        matrix = or_nan(shift * jnp.eye(y.shape[0], dtype=y.dtype) - jax.jacfwd(slope)(y))
         factors = dense_linalg.lu_factor(matrix * size / size[:, None])
 
         def solve(right: Vector) -> Vector:

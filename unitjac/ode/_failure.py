@@ -57,7 +57,7 @@ def _reason(problem: Problem, raw: Raw) -> str:
     t, y = raw.last_t, raw.last_y
 
     def slope(s: Any, v: Any) -> Any:
-        return problem.rhs(numbers.closed[0], s, v, numbers.p)
+        return problem.equation.rhs(numbers.closed[0], s, v, numbers.p)
 
     for name, vector in (("y0", y), ("params", numbers.p)):
         axis = problem.states if name == "y0" else problem.parameters.axis

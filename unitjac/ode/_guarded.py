@@ -1,6 +1,6 @@
-"""A solver whose rejected steps have no derivative.
+"""A solver that notices when time stands still, and whose rejected steps have no derivative.
 
-Owns: that. Never touches: the step itself, units.
+Owns: both. Never touches: the step itself, units.
 
 A step that is too large may overflow. It is rejected, and nothing that follows depends on it; but
 to pull back a zero through numbers that are not finite gives nan. So where all that comes back to a
@@ -18,9 +18,10 @@ from ._open import dfx, eqx
 
 
 class Guarded(dfx.AbstractAdaptiveSolver):
-    """A solver that is differentiated in reverse mode."""
+    """A solver, and whether it is differentiated in reverse mode."""
 
     inner: Any
+    is_pulled: bool = eqx.field(static=True)
     term_structure: ClassVar[Any] = dfx.AbstractTerm
 
     @property
@@ -57,11 +58,16 @@ class Guarded(dfx.AbstractAdaptiveSolver):
         """A step of the solver."""
 
         def step(given: Any) -> Any:
-            inner, *arguments = given
+            inner, _, t0, t1, *_ = given
+            arguments = given[1:]
             y1, error, dense, after, result = inner.step(*arguments)
+            # a step so small that its end is its start is none, and is not to be taken for one
+            error = jnp.where(t1 > t0, error, jnp.inf)
             return (y1, error, dense, after), result
 
-        return _guard(step, (self.inner, terms, t0, t1, y0, args, solver_state, made_jump))
+        given = (self.inner, terms, t0, t1, y0, args, solver_state, made_jump)
+        (y1, error, dense, after), result = _guard(step, given) if self.is_pulled else step(given)
+        return y1, error, dense, after, result
 
 
 def _guard(step: Any, given: Any) -> Any:
@@ -93,8 +99,7 @@ def _guard(step: Any, given: Any) -> Any:
 
     guarded: Any = jax.custom_vjp(of_parts)
     guarded.defvjp(forward, backward)
-    (y1, error, dense, after), result = guarded(real, other)
-    return y1, error, dense, after, result
+    return guarded(real, other)
 
 
 def _has_tangent(x: Any) -> bool:

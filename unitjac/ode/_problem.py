@@ -63,8 +63,27 @@ jax.tree_util.register_dataclass(
 
 
 @dataclass(frozen=True)
+class Equation:
+    """What is compiled of an equation: ``dy/dt = rhs(t, y, p)``, and what else is wanted.
+
+    Attributes
+    ----------
+    rhs, outputs : Program
+        Of ``(t, y, p)``.
+    """
+
+    rhs: Program
+    outputs: Program | None
+
+    @property
+    def text(self) -> str:
+        """What the programs do."""
+        return self.rhs.text + (self.outputs.text if self.outputs else "")
+
+
+@dataclass(frozen=True)
 class Problem:
-    """An equation of plain vectors: ``dy/dt = rhs(t, y, p)``.
+    """An equation of plain vectors, and where it starts.
 
     Attributes
     ----------
@@ -72,8 +91,6 @@ class Problem:
         Along which y lies.
     parameters : Parameters
         Along whose axis p lies.
-    rhs, outputs : Program
-        Of ``(t, y, p)``.
     output_axis : Axis or None
         Along which the outputs lie.
     start : callable
@@ -86,16 +103,10 @@ class Problem:
     states: Axis
     parameters: Parameters
     numbers: Numbers
-    rhs: Program
-    outputs: Program | None
+    equation: Equation
     output_axis: Axis | None
     start: Callable[[Any], Any]
     breaks_of: Callable[[Any], Any]
-
-    @property
-    def text(self) -> str:
-        """What the programs do."""
-        return self.rhs.text + (self.outputs.text if self.outputs else "")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -160,7 +171,7 @@ def pose(
         return cast(_in_unit(found, time_unit)) if found is not None else jnp.zeros((0,), dtype)
 
     like = (_like((), dtype), _like(y.shape, dtype), _like(vector.shape, dtype))
-    field = Program(slope, *like)
+    field, closed = Program.of(slope, *like)
     output_axis: list[Axis] = []
 
     def observed(s: Any, v: Any, p: Any) -> Any:
@@ -169,7 +180,7 @@ def pose(
         output_axis[:] = [Axis.of(given)]
         return cast(output_axis[0].to_vector(given, "what outputs gives"))
 
-    seen = Program(observed, *like) if outputs is not None else None
+    seen, also = (None, []) if outputs is None else Program.of(observed, *like)
     breaks = breaks_of(vector)
     if breakpoints is None and not breaks.size:
         warn_of_jumps(field)
@@ -182,10 +193,9 @@ def pose(
             cast(y),
             cast(vector),
             breaks,
-            (field.constants, seen.constants if seen else []),
+            (closed, also),
         ),
-        rhs=field,
-        outputs=seen,
+        equation=Equation(field, seen),
         output_axis=output_axis[0] if output_axis else None,
         start=lambda p: cast(states.to_vector(start(p), "y0")),
         breaks_of=breaks_of,

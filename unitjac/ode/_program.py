@@ -19,6 +19,8 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
+from unitjac import _typed
+
 _MOST = 128
 
 
@@ -27,22 +29,27 @@ class Program:
 
     Attributes
     ----------
-    constants : list of array
-        What it closed over.
     text : str
         What it does.
+
+    Notes
+    -----
+    It holds none of the arrays that the function closed over: they may belong to a trace that ends.
     """
 
-    def __init__(self, function: Callable[..., Any], *like: Any):
-        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*like)
-        self.jaxpr = closed.jaxpr
-        self._structure = jax.tree.structure(shapes)
-        self.constants: list[Any] = [
-            x if isinstance(x, jax.Array) else jnp.asarray(x) for x in closed.consts
-        ]
-        self.text = str(closed.jaxpr)
+    def __init__(self, jaxpr: Any, structure: Any):
+        self.jaxpr = jaxpr
+        self._structure = structure
+        self.text = str(jaxpr)
         # a step calls it many times, and JAX looks into it once
         self._run: Any = jax.jit(self._evaluated)
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], *like: Any) -> tuple[Program, list[Any]]:
+        """The program of a function, and the arrays that it closed over."""
+        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*like)
+        constants = [x if isinstance(x, jax.Array) else jnp.asarray(x) for x in closed.consts]
+        return cls(closed.jaxpr, _typed.structure(shapes)), constants
 
     def __call__(self, constants: list[Any], *args: Any) -> Any:
         """What the function gives, with these constants in place of its own."""

@@ -15,7 +15,7 @@ from ._control import rms
 from ._first_step import first_step
 from ._guarded import Guarded
 from ._open import dfx
-from ._problem import Numbers, Problem
+from ._problem import Equation, Numbers
 from ._solvers import Chosen
 from ._status import NO_STEP, OK, OUT_OF_STEPS
 from ._warp import Warp, jumps
@@ -101,60 +101,61 @@ def adjoint_of(directions: tuple[str, ...]) -> Adjoint:
     )
 
 
-def slope_of(problem: Problem) -> Any:
+def slope_of(equation: Equation) -> Any:
     """The right-hand side as diffrax calls it: of a time that stands still, and what it needs."""
 
     def slope(s: Any, y: Any, args: Args) -> Any:
         numbers, warp, _ = args
         if warp is None:
-            return problem.rhs(numbers.closed[0], s, y, numbers.p)
+            return equation.rhs(numbers.closed[0], s, y, numbers.p)
         shift, stretch = warp.at(s)
-        return problem.rhs(numbers.closed[0], s + shift, y, numbers.p) * (1 + stretch)
+        return equation.rhs(numbers.closed[0], s + shift, y, numbers.p) * (1 + stretch)
 
     return slope
 
 
-def controller_of(ways: Ways, atol: Any, numbers: Numbers, norm: Any = rms) -> Any:
+def controller_of(
+    ways: Ways, atol: Any, numbers: Numbers, warp: Warp | None, norm: Any = rms
+) -> Any:
     """What chooses the steps."""
     t = jax.lax.stop_gradient(numbers.t)
     least = jnp.maximum(1e-30 * (t[-1] - t[0]), jnp.finfo(t.dtype).tiny)
     found = dfx.PIDController(rtol=ways.rtol, atol=atol, norm=norm, dtmin=least, force_dtmin=False)
-    if not numbers.breaks.shape[0]:
+    if warp is None or not numbers.breaks.shape[0]:
         return found
-    return dfx.ClipStepSizeController(found, jump_ts=jumps(numbers.breaks, t))
+    return dfx.ClipStepSizeController(found, jump_ts=jumps(warp))
 
 
-def runner(problem: Problem, ways: Ways) -> Any:
+def runner(equation: Equation, ways: Ways) -> Any:
     """The solve as a function of :class:`Numbers` and absolute tolerances."""
     adjoints = {
         "reverse": dfx.RecursiveCheckpointAdjoint,
         "forward": dfx.ForwardMode,
         "both": dfx.DirectAdjoint,
     }
-    slope = slope_of(problem)
+    slope = slope_of(equation)
 
     def run(numbers: Numbers, atol: Any) -> Raw:
         held = jax.lax.stop_gradient
         warp = Warp.of(numbers.breaks, numbers.t) if ways.warps else None
         scale = held(atol + ways.rtol * jnp.abs(numbers.y))
         solver = ways.chosen.solver
-        if ways.adjoint == "reverse":
-            solver = Guarded(solver)
+        solver = Guarded(solver, ways.adjoint == "reverse")
         solution = solution_of(
             ways,
             slope,
             solver,
             Args(numbers, warp, scale),
             numbers.y,
-            controller_of(ways, held(atol), numbers),
+            controller_of(ways, held(atol), numbers, warp),
             adjoints[ways.adjoint](),
         )
         raw = raw_of(solution)
         y = raw.y
         if warp is not None:
-            y = fixed_in_time(problem, numbers, warp, y)
+            y = fixed_in_time(equation, numbers, warp, y)
         return Raw(
-            y, observed(problem, numbers, y), raw.status, raw.steps, raw.rejected, raw.last_t,
+            y, observed(equation, numbers, y), raw.status, raw.steps, raw.rejected, raw.last_t,
             raw.last_y,
         )  # fmt: skip
 
@@ -216,24 +217,24 @@ def raw_of(solution: Any) -> Raw:
     )
 
 
-def fixed_in_time(problem: Problem, numbers: Numbers, warp: Warp, y: Any) -> Any:
+def fixed_in_time(equation: Equation, numbers: Numbers, warp: Warp, y: Any) -> Any:
     """The states at times that are given, in place of times that stand still."""
     shifts = jax.vmap(warp.at)(jax.lax.stop_gradient(numbers.t))[0]
     moved = numbers.t - jax.lax.stop_gradient(numbers.t) - shifts
 
     def slope(s: Any, v: Any) -> Any:
-        return problem.rhs(numbers.closed[0], s, v, numbers.p)
+        return equation.rhs(numbers.closed[0], s, v, numbers.p)
 
     slopes = jax.lax.stop_gradient(jax.vmap(slope)(numbers.t, y))
     # where a solve failed there is no slope to go along
     return y + jnp.where(jnp.isfinite(slopes), slopes, 0) * moved[:, None]
 
 
-def observed(problem: Problem, numbers: Numbers, y: Any) -> Any:
+def observed(equation: Equation, numbers: Numbers, y: Any) -> Any:
     """The outputs at all times."""
-    if problem.outputs is None:
+    if equation.outputs is None:
         return None
-    program = problem.outputs
+    program = equation.outputs
 
     def at(s: Any, v: Any) -> Any:
         return program(numbers.closed[1], s, v, numbers.p)

@@ -173,12 +173,20 @@ def _directions(
         start: Any = jax.jacfwd(problem.start)(numbers.p)
         breaks: Any = jax.jacfwd(problem.breaks_of)(numbers.p)
         parts.append(Along(start.T, jnp.eye(q, dtype=dtype), breaks.T))
-        sizes.append(jnp.abs(numbers.p))
+        sizes.append(_sizes(problem))
     if "y0" in chosen:
         parts.append(Along(jnp.eye(n, dtype=dtype), jnp.zeros((n, q), dtype), jnp.zeros((n, k))))
         sizes.append(jnp.maximum(jnp.abs(numbers.y), atol / (PART * rtol)))
     joined = [jnp.concatenate(columns).astype(dtype) for columns in zip(*parts, strict=True)]
     return Along(*joined), jnp.concatenate(sizes)
+
+
+def _sizes(problem: Problem) -> Any:
+    """How large each parameter is; one that is zero is as large as the largest beside it."""
+    parts = [jnp.abs(part) for part in problem.parameters.axis.cut(problem.numbers.p)]
+    return jnp.concatenate(
+        [jnp.where(part > 0, part, jnp.max(part, initial=0.0)) for part in parts]
+    )
 
 
 def _check_moves(problem: Problem, along: Along) -> None:
@@ -201,12 +209,14 @@ def _runner(problem: Problem, ways: Ways, mode: str, control: str, *, jit: bool)
     from ._run import runner
     from ._tangents import puller, pusher
 
+    equation = problem.equation
+
     def make() -> Any:
         if mode == "forward":
-            return pusher(problem, ways, control)
-        return puller(problem, ways, runner(problem, ways))
+            return pusher(equation, ways, control)
+        return puller(runner(equation, ways))
 
-    key = ("sensitivities", problem.text, ways.key, mode, control)
+    key = ("sensitivities", problem.equation.text, ways.key, mode, control)
     run = compiled(key, make) if jit else make()
 
     def of_directions(atol: Any, along: Along, sizes: Any) -> tuple[Raw, Any, Any]:

@@ -13,6 +13,7 @@ import jax
 from unitjac._engine import direction
 from unitjac._errors import as_int, has_tracer, needing
 
+from ._blocks import courses_of
 from ._problem import Problem, Rhs, pose
 from ._program import compiled
 from ._solution import Solution, Stats
@@ -112,10 +113,12 @@ def solve(
     )  # fmt: skip
     from ._run import runner
 
-    def make() -> Callable[..., Raw]:
-        return runner(problem, ways)
+    equation = problem.equation  # which holds no array of a trace
 
-    run = compiled(("solve", problem.text, ways.key), make) if jit else make()
+    def make() -> Callable[..., Raw]:
+        return runner(equation, ways)
+
+    run = compiled(("solve", problem.equation.text, ways.key), make) if jit else make()
     try:
         raw = run(problem.numbers, tolerances)
     except Exception as error:
@@ -200,19 +203,13 @@ def finished(problem: Problem, ways: Ways, raw: Raw, *, throw: bool) -> Solution
     calls = ways.chosen.calls
     return Solution(
         t=problem.times(problem.numbers.t),
-        y=in_time(problem.states, y),
-        outputs=None if problem.output_axis is None else in_time(problem.output_axis, seen),
+        y=courses_of(problem.states, y),
+        outputs=None if problem.output_axis is None else courses_of(problem.output_axis, seen),
         stats=Stats(raw.steps, raw.rejected, None if calls is None else raw.steps * calls),
         status=raw.status,
         solver=f"{ways.chosen.name} ({ways.chosen.why})",
         message=text,
     )
-
-
-def in_time(axis: Any, rows: Any) -> Any:
-    """A tree whose leaves have time as their first axis, of an array that has it so."""
-    tree = axis.to_tree(rows.T)
-    return jax.tree.map(lambda leaf: jax.numpy.moveaxis(leaf, -1, 0), tree)
 
 
 def _guarded(problem: Problem, raw: Raw, throw: bool) -> Any:

@@ -123,7 +123,7 @@ def _eliminated(problem: Problem) -> Elimination | None:
 
     def slopes(leaves: list[Any], rest: Any) -> list[Any]:
         closed, t, p = rest
-        return [problem.rhs(closed, t, leaves[0], p)]
+        return [problem.equation.rhs(closed, t, leaves[0], p)]
 
     like = jax.ShapeDtypeStruct((), numbers.t.dtype)
     rest = (numbers.closed[0], like, numbers.p)

@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 
 from ._control import first_row, largest_row
+from ._guarded import Guarded
 from ._open import dfx
-from ._problem import Numbers, Problem
+from ._problem import Equation, Numbers
 from ._run import Args, Raw, Ways, controller_of, fixed_in_time, observed, raw_of, slope_of
 from ._run import solution_of as _solution_of
 from ._solvers import unlooped
@@ -113,13 +114,13 @@ def _joined(value: Any, rows: Any) -> Any:
     return jnp.concatenate([value[..., None, :], jnp.moveaxis(rows, 0, -2)], axis=-2)
 
 
-def pusher(problem: Problem, ways: Ways, control: str) -> Callable[..., tuple[Raw, Any, Any]]:
+def pusher(equation: Equation, ways: Ways, control: str) -> Callable[..., tuple[Raw, Any, Any]]:
     """The solve as a function of numbers, tolerances, directions and the sizes of these.
 
     It gives what came of the solve, and the derivatives of states and outputs in each direction,
     of shapes ``(r, m, n)``.
     """
-    slope = slope_of(problem)
+    slope = slope_of(equation)
 
     def of_rows(s: Any, y: Any, args: Any) -> Any:
         return slope(s, y, args) if y.ndim == 1 else jnp.zeros_like(y)
@@ -131,11 +132,11 @@ def pusher(problem: Problem, ways: Ways, control: str) -> Callable[..., tuple[Ra
         # a direction whose size is not known is not controlled
         rows = jnp.where(sizes[:, None] > 0, atol[None] / sizes[:, None], jnp.inf)
         norm = largest_row if control == "all" else first_row
-        controller = controller_of(ways, jnp.concatenate([atol[None], rows]), numbers, norm)
+        controller = controller_of(ways, jnp.concatenate([atol[None], rows]), numbers, warp, norm)
         solution = _solution_of(
             ways,
             of_rows,
-            Tangents(unlooped(ways.chosen.solver)),
+            Guarded(Tangents(unlooped(ways.chosen.solver)), False),
             given,
             jnp.concatenate([numbers.y[None], along.y]),
             controller,
@@ -148,8 +149,8 @@ def pusher(problem: Problem, ways: Ways, control: str) -> Callable[..., tuple[Ra
         def finish(y: Any, p: Any, breaks: Any) -> Any:
             own = replace(numbers, p=p, breaks=breaks)
             if ways.warps:
-                y = fixed_in_time(problem, own, Warp.of(breaks, own.t), y)
-            return y, observed(problem, own, y)
+                y = fixed_in_time(equation, own, Warp.of(breaks, own.t), y)
+            return y, observed(equation, own, y)
 
         def push(s: Any, dp: Any, shift: Any) -> Any:
             return jax.jvp(finish, (y, numbers.p, numbers.breaks), (s, dp, shift))
@@ -175,7 +176,7 @@ def _warped(numbers: Numbers, along: Along) -> tuple[Warp, Any]:
 
 
 def puller(
-    problem: Problem, ways: Ways, run: Callable[..., Raw]
+    run: Callable[..., Raw],
 ) -> Callable[..., tuple[Raw, Any, Any]]:
     """The same as :func:`pusher`, row by row of the states and outputs, by reverse mode.
 

@@ -47,14 +47,19 @@ def typical(problem: Problem, rtol: float) -> Any:
     """Tolerances from the typical size of each leaf, in whatever unit it is.
 
     A leaf is as large as its largest number at the start. One that starts at zero is as large as
-    what its slope would make of it until the end, and no larger than other leaves of its dimension.
+    what its slopes there, at any time, would make of it until the end, and no larger than other
+    leaves of its dimension.
     """
     axis, numbers = problem.states, problem.numbers
     held = jax.lax.stop_gradient(numbers)
-    slope = problem.rhs(held.closed[0], held.t[0], held.y, held.p)
     span = held.t[-1] - held.t[0]
+
+    def slope_at(t: Any) -> Any:
+        return problem.equation.rhs(held.closed[0], t, held.y, held.p)
+
+    slopes = jax.vmap(slope_at)(jnp.concatenate([held.t, held.breaks]))
     sizes = [jnp.max(jnp.abs(part), initial=0.0) for part in axis.cut(held.y)]
-    grown = [jnp.max(jnp.abs(part), initial=0.0) * span for part in axis.cut(slope)]
+    grown = [jnp.max(jnp.abs(part), initial=0.0) * span for part in axis.cut(slopes.T)]
     found = [_size(axis, k, sizes, grown) for k in range(len(sizes))]
     if not has_tracer(found):
         _check(axis, [float(size) for size in found])

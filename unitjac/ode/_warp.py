@@ -11,7 +11,8 @@ parameters. So the equation is solved in a time s in which breakpoints stand sti
 .. math:: dy/ds = f(s + \delta(s), y, p) (1 + \delta'(s))
 
 has no jump that moves, any way of differentiating it is right, and what was wanted at a fixed t is
-:math:`y(s) - f \delta(s)` to first order.
+:math:`y(s) - f \delta(s)` to first order. Where breakpoints are few, :math:`\delta` is zero away from
+them, so that what happens between them does not have to cancel.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+# Around each of up to so many breakpoints this part of the span is moved.
+_FEW, _PART = 16, 0.01
+
 
 class Warp(NamedTuple):
     """A piecewise linear map of time that is the identity, and whose derivative is not.
 
     Attributes
     ----------
-    nodes : array of shape (k + 2,)
-        The start, the breakpoints between, the end.
-    shifts : array of shape (k + 2,)
+    nodes : array
+        The start, the breakpoints between, the end, and where the map is bent besides.
+    shifts : array of the same shape
         Zeros whose derivative is that of each node.
     """
 
@@ -50,10 +54,19 @@ class Warp(NamedTuple):
         order = jnp.argsort(at)
         ends = jnp.stack([first, last])
         moved = ends - held(ends)
-        return cls(
-            jnp.concatenate([held(ends[:1]), at[order], held(ends[1:])]),
-            jnp.concatenate([moved[:1], shifts[order], moved[1:]]),
-        )
+        nodes = jnp.concatenate([held(ends[:1]), at[order], held(ends[1:])])
+        shifts = jnp.concatenate([moved[:1], shifts[order], moved[1:]])
+        return cls(nodes, shifts)._near() if 0 < breaks.shape[0] <= _FEW else cls(nodes, shifts)
+
+    def _near(self) -> Warp:
+        """The same near the nodes, and no shift away from them."""
+        before, after = self.nodes[:-1], self.nodes[1:]
+        width = jnp.minimum(_PART * (after[-1] - before[0]), (after - before) / 2)
+        nodes = jnp.stack([before, before + width, after - width], axis=1).ravel()
+        zeros = jnp.zeros_like(width)
+        shifts = jnp.stack([self.shifts[:-1], zeros, zeros], axis=1).ravel()
+        ends = self.nodes[-1:], self.shifts[-1:]
+        return Warp(*(jnp.concatenate(pair) for pair in zip((nodes, shifts), ends, strict=True)))
 
     def at(self, s: Any) -> tuple[Any, Any]:
         """The shift at a time and its slope, both zero."""
@@ -66,8 +79,8 @@ class Warp(NamedTuple):
         return before + part * (after - before), (after - before) / width
 
 
-def jumps(breaks: Any, t: Any) -> Any:
-    """The breakpoints as a controller of steps wants them: each once, and none before the start."""
-    ordered = jnp.sort(jax.lax.stop_gradient(breaks))
-    again = jnp.concatenate([jnp.zeros(1, bool), ordered[1:] == ordered[:-1]])
-    return jnp.sort(jnp.where((ordered > t[0]) & ~again, ordered, jnp.inf))
+def jumps(warp: Warp) -> Any:
+    """The nodes between the ends as a controller of steps wants them: each once."""
+    nodes = jax.lax.stop_gradient(warp.nodes)
+    is_new = (nodes[1:] > nodes[:-1]) & (nodes[1:] < nodes[-1])
+    return jnp.sort(jnp.where(is_new, nodes[1:], jnp.inf))
