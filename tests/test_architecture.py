@@ -31,6 +31,7 @@ FLOORS = {
     "sparse": 4,
     "interop": 5,
     "models": 5,
+    "ode": 5,
     "optim": 5,
     "plot": 5,
     "sensitivity": 5,
@@ -49,6 +50,8 @@ AT_HOME = {
     "jinja2": "_display",
     "markupsafe": "_display",
 }
+# what a floor is built on: one module imports it at its top, which nobody asks for before a call
+BUILT_ON = {"diffrax": "unitjac.ode._open", "equinox": "unitjac.ode._open"}
 OPTIONAL = {
     "astropy",
     "brainstate",
@@ -218,7 +221,13 @@ def drawing_elsewhere(imports: list[Import]) -> list[Import]:
 
 
 def optional_at_the_top(imports: list[Import]) -> list[Import]:
-    return [found for found in imports if optional(found) and found.when == "on import"]
+    return [
+        found
+        for found in imports
+        if optional(found)
+        and found.when == "on import"
+        and BUILT_ON.get(found.package) != found.module
+    ]
 
 
 def optional_in_two_places(imports: list[Import]) -> list[str]:

@@ -47,6 +47,7 @@ Modules:
     sensitivity  which input matters most, as a table
     plot         pictures of derivatives
     testing      checks that derivatives are right
+    ode          equations in time, with exact sensitivities
     optim        training in units, with the optimizers of optax
     interop      quantities of pint, astropy and unxt
     models       models of neurons, to try things on

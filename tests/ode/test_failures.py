@@ -37,8 +37,8 @@ def test_too_few_steps():
 
 
 def test_a_solution_that_ends():
-    with pytest.raises(SolveError, match=r"no step from t = 1\.250 ms is small enough"):
-        last(P, explosion)
+    with pytest.raises(SolveError, match=r"t = 1\.250 ms"):
+        last(P, explosion, max_steps=2_000)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_errors(changed, kind, text):
     ("changed", "text"),
     [
         (dict(wrt="p"), "wrt must be"),
-        (dict(mode="rev"), "mode must be"),
+        (dict(mode="rev"), 'mode must be "auto", "forward"'),
         (dict(control="none"), "control must be"),
         (dict(params=None, rhs=lambda t, y, p: -y / u.ms), "params hold no real number"),
     ],
@@ -183,7 +183,7 @@ def test_what_there_is_not():
         found.matrix(7)
     with pytest.raises(ValueError, match=r"11 ms is none of the times of the solution"):
         found.table(at=11.0 * u.ms)
-    with pytest.raises(KeyError, match="there is no 'W' to draw"):
+    with pytest.raises(KeyError, match="there is no 'W' to draw: there are"):
         found.plot("W")
 
 

@@ -50,9 +50,9 @@ def as_matrix(blocks):
 @pytest.mark.parametrize("mode", ["jacrev", "jacfwd", "jacobian"])
 def test_jacobian_of_a_solve(mode, jit):
     """By the times of the jumps too."""
-    found = getattr(unitjac, mode)(
-        lambda p: voltage(p, rtol=1e-8), unit_aware=True, jit=jit
-    )(params())
+    found = getattr(unitjac, mode)(lambda p: voltage(p, rtol=1e-8), unit_aware=True, jit=jit)(
+        params()
+    )
     np.testing.assert_allclose(as_matrix(found), expected(), rtol=1e-5, atol=1e-7)
 
 
@@ -114,7 +114,7 @@ def test_a_program_is_compiled_once():
         traces.append(1)
         return -y / p["tau"]
 
-        for tau in (5.0, 10.0, 20.0):
+    for tau in (5.0, 10.0, 20.0):
         solve(rhs, T, 8.0 * u.mV, {"tau": tau * u.ms})
     assert len(traces) == 3
     key, program = next(reversed(_program._compiled.items()))

@@ -18,8 +18,8 @@ Solve an equation, alone or with derivatives:
     JumpWarning    where a jump in time may be passed over
 
 Each needs diffrax (``pip install 'unitjac[ode]'``). States, times and
-parameters are any trees of quantities, and nothing depends on the units that
-they are written in: steps, tolerances, results.
+parameters are any trees of quantities, and nothing depends on the units
+that they are written in: steps, tolerances, results.
 """
 
 # Owns: the names. Never touches: the libraries of solvers, which come when an equation is solved.

@@ -3,6 +3,8 @@
 Owns: the cutting of an array of either. Never touches: how they were found.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any

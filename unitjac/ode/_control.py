@@ -3,6 +3,8 @@
 Owns: the norms. Never touches: tolerances, steps.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any

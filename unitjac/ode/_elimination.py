@@ -10,6 +10,8 @@ compartments go in one round, and then half of the voltages that are left in eac
 reduction on an unbranched one.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -4,6 +4,8 @@ Owns: three ways to factorize ``shift - J`` where J is the Jacobian of a right-h
 choice between them. Never touches: the method.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable

@@ -4,6 +4,8 @@ Owns: the words, and the search for what is not finite. Never touches: how an eq
 solved.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any

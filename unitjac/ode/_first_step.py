@@ -6,6 +6,8 @@ E. Hairer, S. P. Norsett and G. Wanner (1993), "Solving Ordinary Differential Eq
 II.4, in which 1e-6 is a number of no unit: here it is a part of the span.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -7,6 +7,8 @@ what is added is a number times the inputs, that is zero where all went well. It
 that number too, and with it the check that stands before.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any

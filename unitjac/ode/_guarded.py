@@ -7,6 +7,8 @@ to pull back a zero through numbers that are not finite gives nan. So where all 
 step is zero, zero is what it hands on.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any, ClassVar

@@ -4,6 +4,8 @@ Owns: the breakpoints that stimuli bring along, the search for comparisons with 
 warning. Never touches: how a solver ends a step.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

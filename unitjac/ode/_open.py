@@ -4,6 +4,8 @@ Owns: the import of both, which nobody asks for before an equation is solved. Ne
 made of them.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any

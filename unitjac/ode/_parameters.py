@@ -4,6 +4,8 @@ Owns: the choice (real numbers; all else rides along), and the way back to the t
 the equation.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from dataclasses import dataclass

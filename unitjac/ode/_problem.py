@@ -4,6 +4,8 @@ Owns: the door at which units are taken off an equation, and what is checked the
 how it is solved.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -8,6 +8,8 @@ is traced in every solve, and what it read is an argument of the program. The pr
 by its text, which is the same where the function does the same.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 import threading

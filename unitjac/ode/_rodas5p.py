@@ -14,6 +14,8 @@ with the Jacobian: with :math:`W = I / (\gamma h) - J`
 .. math:: W k_i = f(t + c_i h, y + \sum_j a_{ij} k_j) + \sum_j C_{ij} k_j / h + d_i h f_t .
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any, ClassVar

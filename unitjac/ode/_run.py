@@ -3,6 +3,8 @@
 Owns: how diffrax is called, and what became of it as a status. Never touches: units, messages.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from dataclasses import dataclass

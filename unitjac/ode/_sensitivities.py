@@ -3,6 +3,8 @@
 Owns: the public function, the choice of the mode, the directions. Never touches: steps, displays.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -223,7 +225,8 @@ def _runner(problem: Problem, ways: Ways, mode: str, control: str, *, jit: bool)
         if mode == "adjoint":
             return run(problem.numbers, atol, along)
         raw, dy, dseen = run(problem.numbers, atol, along, sizes)
-        return raw, *(None if x is None else jnp.moveaxis(x, 0, -1) for x in (dy, dseen))
+        dy, dseen = (None if x is None else jnp.moveaxis(x, 0, -1) for x in (dy, dseen))
+        return raw, dy, dseen
 
     return of_directions
 

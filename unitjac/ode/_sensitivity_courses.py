@@ -3,6 +3,8 @@
 Owns: :class:`Sensitivities` and what it says of itself. Never touches: how they were found.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
 Owns: :class:`Solution` and what it says of itself. Never touches: how an equation is solved.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -72,8 +74,8 @@ class Solution(Displayed):
     >>> decay = lambda t, y, p: -y / p["tau"]
     >>> t = jnp.linspace(0.0, 20.0, 3) * u.ms
     >>> solution = solve(decay, t, 8.0 * u.mV, {"tau": 10.0 * u.ms})
-    >>> solution.success, solution.y.to_decimal(u.mV).round(3).tolist()[0]
-    (Array(True, dtype=bool), 8.0)
+    >>> bool(solution.success), solution.y.to_decimal(u.mV).round(3).tolist()[0]
+    (True, 8.0)
     """
 
     t: Any

@@ -3,6 +3,8 @@
 Owns: the public function and its options. Never touches: methods, derivatives.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import jax
 
 from unitjac._engine import direction
-from unitjac._errors import as_int, has_tracer, needing
+from unitjac._errors import as_int, has_tracer
 
 from ._blocks import courses_of
 from ._problem import Problem, Rhs, pose
@@ -158,9 +160,6 @@ def prepared(
     names = ("auto", "reverse", "forward", "both")
     if adjoint not in names:
         raise ValueError(f"adjoint must be one of {', '.join(names)}, got {adjoint!r}.")
-    if progress:
-        with needing("a bar of progress", "tqdm", "progress"):
-            import tqdm  # noqa: F401
     problem = pose(rhs, t, y0, params, outputs, breakpoints)
     from ._run import Ways, adjoint_of
     from ._solvers import chosen

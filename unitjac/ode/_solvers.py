@@ -3,6 +3,8 @@
 Owns: the choice, and the names. Never touches: steps.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Hashable
@@ -93,7 +95,7 @@ def _checked(solver: Any, name: str, why: str) -> Chosen:
             f"{name} solves its stages by an iteration whose tolerance depends on the units of "
             'the state. Write solver="rodas5p" for a stiff equation.'
         )
-    tableau = getattr(solver, "tableau", None)
+    tableau: Any = getattr(solver, "tableau", None)
     calls = len(tableau.c) + 1 if hasattr(tableau, "c") else None
     if calls and getattr(tableau, "fsal", False):
         calls -= 1

@@ -3,6 +3,8 @@
 Owns: the numbers of a status, and the error. Never touches: what is said of it.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 OK, OUT_OF_STEPS, NO_STEP = 0, 1, 2

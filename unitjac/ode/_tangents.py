@@ -8,6 +8,8 @@ state over the size of what it is a derivative by. Control of the state alone le
 rest steps grow to the limit of stability, and the state does not show it.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Callable

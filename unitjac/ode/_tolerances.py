@@ -3,6 +3,8 @@
 Owns: absolute tolerances in the units of the equation. Never touches: how steps are chosen.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 from typing import Any

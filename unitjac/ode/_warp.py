@@ -11,9 +11,11 @@ parameters. So the equation is solved in a time s in which breakpoints stand sti
 .. math:: dy/ds = f(s + \delta(s), y, p) (1 + \delta'(s))
 
 has no jump that moves, any way of differentiating it is right, and what was wanted at a fixed t is
-:math:`y(s) - f \delta(s)` to first order. Where breakpoints are few, :math:`\delta` is zero away from
-them, so that what happens between them does not have to cancel.
+:math:`y(s) - f \delta(s)` to first order. Where breakpoints are few, :math:`\delta` is zero away
+from them, so that what happens between them does not have to cancel.
 """
+
+# pyright: basic
 
 from __future__ import annotations
 
