@@ -98,9 +98,7 @@ def adjoint_of(directions: tuple[str, ...]) -> Adjoint:
         return "reverse"
     if set(directions) == {"forward"}:
         return "forward"
-    return (
-        "reverse" if directions[-1] == "reverse" and set(directions[:-1]) <= {"forward"} else "both"
-    )
+    return "reverse" if directions == ("reverse",) else "both"
 
 
 def slope_of(equation: Equation) -> Any:
