@@ -114,7 +114,8 @@ class Elimination:
             for r in reversed(self._rounds):
                 sums = jnp.zeros(len(r.pivots), x.dtype)
                 sums = sums.at[r.upper_pivots].add(values[r.upper] * x[r.upper_cols])
-                x = x.at[r.pivots].set((x[r.pivots] - sums) / values[r.pivot_entries])
+                solved = (x[r.pivots] - sums) / values[r.pivot_entries]
+                x = x.at[r.pivots].set(solved, unique_indices=True)  # else it has no transpose
             return x
 
         return solve

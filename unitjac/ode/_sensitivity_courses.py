@@ -159,7 +159,7 @@ class Sensitivities(Displayed):
     def relative(self) -> Any:
         """``p / y * dy/dp`` as a tree like :attr:`dp`: per cent for one per cent; nan at y = 0."""
         part = self._part("y", "params")
-        y = part.rows.to_vector(_last(self.y)).T
+        y: Any = jax.vmap(part.rows.to_vector)(self.y)
         p = part.cols.to_vector(self.params)
         elastic = part.array * p / y[..., None]
         plain = (part.rows.map_units(_none), part.cols.map_units(_none))
@@ -336,11 +336,6 @@ jax.tree_util.register_dataclass(
 
 def _none(_: Any) -> None:
     return None
-
-
-def _last(tree: Any) -> Any:
-    """Leaves with time as their last axis."""
-    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, -1), tree)
 
 
 def _count(number: Any) -> int:
