@@ -350,7 +350,7 @@ def _restricted(apply: Linear, leaves: list[Any], part: range) -> Linear:
     def of_part(some: list[Any]) -> list[Any]:
         return apply([*zeros[: part.start], *some, *zeros[part.stop :]])
 
-    return direction.linearize(of_part, zeros[part.start : part.stop])[1]
+    return _typed.linearize(of_part, zeros[part.start : part.stop])[1]
 
 
 def _swept(image: Callable[[Any], list[Any]], count: int, chunk_size: ChunkSize) -> list[Any]:

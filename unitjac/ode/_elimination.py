@@ -25,7 +25,7 @@ import numpy as np
 from unitjac._engine.colouring import colour
 from unitjac._engine.pattern import Pattern
 
-from ._factors import Solve, Vector, or_nan
+from ._factors import Factors, Solve, Vector, or_nan
 
 
 class _Round(NamedTuple):
@@ -57,7 +57,7 @@ class _Round(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Elimination:
+class Elimination(Factors):
     """The order of an elimination, and what it is done with."""
 
     pattern: Pattern

@@ -8,9 +8,10 @@ choice between them. Never touches: the method.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,25 +21,25 @@ Vector = Any
 Solve = Callable[[Vector], Vector]
 
 
-class Factors(Protocol):
+class Factors(ABC):
     """A way to solve with ``shift - J``."""
 
     @property
+    @abstractmethod
     def text(self) -> str:
         """What it is, in words."""
-        ...
 
     @property
     def key(self) -> Hashable:
         """What tells it from others."""
-        ...
+        return self.text
 
+    @abstractmethod
     def factorized(self, slope: Solve, y: Vector, shift: Any, scale: Vector) -> Solve:
         """What solves with ``shift - J``, where J is that of ``slope`` at y.
 
         ``scale`` is the typical size of each number of y, for whom a pivot is chosen by size.
         """
-        ...
 
 
 def or_nan(entries: Any) -> Any:
@@ -47,7 +48,7 @@ def or_nan(entries: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Unrolled:
+class Unrolled(Factors):
     """Elimination of a few unknowns without a loop, which the compiler fuses with all around it.
 
     There are no pivots to choose: a step that is small enough has the shift on the diagonal, and
@@ -58,11 +59,6 @@ class Unrolled:
     def text(self) -> str:
         """What it is."""
         return "elimination without a loop"
-
-    @property
-    def key(self) -> Hashable:
-        """As in :class:`Factors`."""
-        return self.text
 
     def factorized(self, slope: Solve, y: Vector, shift: Any, scale: Vector) -> Solve:
         """As in :class:`Factors`."""
@@ -89,18 +85,13 @@ class Unrolled:
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(Factors):
     """LU factorization with pivots, chosen in scales that do not depend on units."""
 
     @property
     def text(self) -> str:
         """What it is."""
         return "dense LU"
-
-    @property
-    def key(self) -> Hashable:
-        """As in :class:`Factors`."""
-        return self.text
 
     def factorized(self, slope: Solve, y: Vector, shift: Any, scale: Vector) -> Solve:
         """As in :class:`Factors`."""

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac._display import number_text
-from unitjac._errors import index_text
 from unitjac._units.unit_text import unit_text
 from unitjac.linalg import Axis
 
@@ -90,8 +89,4 @@ def _first_nonfinite(axis: Axis, vector: Any) -> str:
     (bad,) = np.nonzero(~np.isfinite(numbers))
     if not bad.size:
         return ""
-    k = int(np.searchsorted(axis.offsets, bad[0], side="right")) - 1
-    shape = axis.shapes[k]
-    index = np.unravel_index(bad[0] - axis.offsets[k], shape) if shape else ()
-    label = axis.labels[k] + index_text(index)
-    return f"{numbers[bad[0]]:g} in {label or 'the state'}"
+    return f"{numbers[bad[0]]:g} in {axis.entry_labels[bad[0]] or 'the state'}"

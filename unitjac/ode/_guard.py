@@ -19,10 +19,14 @@ import jax.numpy as jnp
 from ._failure import UNKNOWN
 from ._open import eqx
 from ._problem import Numbers
+from ._status import OK
 
 
-def guarded(results: Any, ok: Any, numbers: Numbers, *, throw: bool) -> Any:
+def guarded(results: Any, status: Any, numbers: Numbers, *, throw: bool) -> Any:
     """The results; nan, or an error of the program that runs, where not all went well."""
+    ok = status == OK
+    # what was not reached is inf
+    results = jax.tree.map(lambda x: jnp.where(jnp.isfinite(x), x, 0), results)
     poison = jnp.where(ok, 0.0, jnp.nan).astype(numbers.y.dtype)
     if throw:
         poison = eqx.error_if(poison, ~ok, UNKNOWN)

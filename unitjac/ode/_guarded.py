@@ -11,33 +11,19 @@ step is zero, zero is what it hands on.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from ._open import dfx, eqx
+from ._around import Around
+from ._open import eqx
 
 
-class Guarded(dfx.AbstractAdaptiveSolver):
+class Guarded(Around):
     """A solver, and whether it is differentiated in reverse mode."""
 
-    inner: Any
     is_pulled: bool = eqx.field(static=True)
-    term_structure: ClassVar[Any] = dfx.AbstractTerm
-
-    @property
-    def interpolation_cls(self) -> Any:
-        """That of the solver."""
-        return self.inner.interpolation_cls
-
-    def order(self, terms: Any) -> Any:
-        """That of the solver."""
-        return self.inner.order(terms)
-
-    def error_order(self, terms: Any) -> Any:
-        """That of the solver."""
-        return self.inner.error_order(terms)
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Any:
         """What the solver carries from step to step."""

@@ -14,8 +14,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from unitjac._errors import dtype_of, is_arraylike
-from unitjac._foreign import is_foreign, refuse_foreign
-from unitjac._units.quantity import Stripped, strip
+from unitjac._units.quantity import Stripped, attach, strip
 from unitjac.linalg import Axis
 
 
@@ -41,8 +40,6 @@ class Parameters:
     def of(cls, tree: Any) -> Parameters:
         """The parameters of a tree, which may hold anything besides."""
         stripped = strip(tree)
-        for leaf in filter(is_foreign, stripped.magnitudes):
-            refuse_foreign(leaf, "params")
         places = tuple(k for k, leaf in enumerate(stripped.magnitudes) if _is_parameter(leaf))
         return cls(stripped, places, Axis.of(_alone(stripped, places)))
 
@@ -62,6 +59,7 @@ class Parameters:
 
 def _alone(stripped: Stripped, places: tuple[int, ...]) -> Any:
     """The tree with None in place of what is no parameter."""
-    leaves = stripped.treedef.flatten_up_to(stripped.attach(stripped.magnitudes))
-    kept = [leaf if k in places else None for k, leaf in enumerate(leaves)]
-    return stripped.treedef.unflatten(kept)
+    leaves: list[Any] = [None] * len(stripped.units)
+    for k in places:
+        leaves[k] = attach(stripped.magnitudes[k], stripped.units[k])
+    return stripped.treedef.unflatten(leaves)

@@ -172,7 +172,7 @@ def pose(
         found = breakpoints_of(breakpoints, parameters.tree(p))
         return cast(_in_unit(found, time_unit)) if found is not None else jnp.zeros((0,), dtype)
 
-    like = (_like((), dtype), _like(y.shape, dtype), _like(vector.shape, dtype))
+    like = [jax.ShapeDtypeStruct(shape, dtype) for shape in ((), y.shape, vector.shape)]
     field, closed = Program.of(slope, *like)
     output_axis: list[Axis] = []
 
@@ -190,22 +190,12 @@ def pose(
         time_unit=time_unit,
         states=states,
         parameters=parameters,
-        numbers=Numbers(
-            cast(times),
-            cast(y),
-            cast(vector),
-            breaks,
-            (closed, also),
-        ),
+        numbers=Numbers(cast(times), cast(y), cast(vector), breaks, (closed, also)),
         equation=Equation(field, seen),
         output_axis=output_axis[0] if output_axis else None,
         start=lambda p: cast(states.to_vector(start(p), "y0")),
         breaks_of=breaks_of,
     )
-
-
-def _like(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, dtype)
 
 
 def _times(t: Any) -> tuple[Unit | None, Any]:

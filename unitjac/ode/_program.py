@@ -1,7 +1,7 @@
-"""A function as JAX traced it, and compiled programs that are found again by what they do.
+"""A function as JAX traced it, and what was made of it before, found again by what it does.
 
-Owns: the trace of a function with all that it closes over as arguments, and which compiled program
-belongs to such traces. Never touches: units, solvers.
+Owns: the trace of a function with all that it closes over as arguments, and what is remembered of
+such traces. Never touches: units, solvers.
 
 A right-hand side may read what changes between two solves: a variable of a notebook, a state. So it
 is traced in every solve, and what it read is an argument of the program. The program is found again
@@ -62,21 +62,29 @@ class Program:
         return run(*args)
 
 
-_compiled: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
+_known: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
 _lock = threading.Lock()
 
 
-def compiled(key: Hashable, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
-    """The compiled function with this key; ``make`` gives the one to compile.
+def remembered(key: Hashable, owner: Any, make: Callable[[], Any]) -> Any:
+    """What ``make`` gives, once for each key.
 
-    What was made stays alive as long as the key is known. So a text that names an object by its
-    address names the same object.
+    The owner, whose programs the key has the text of, stays alive as long as the key is known. So a
+    text that names an object by its address names the same object.
     """
     with _lock:
-        found = _compiled.pop(key, None)
-        if found is None:
-            found = jax.jit(make())
-        _compiled[key] = found
-        while len(_compiled) > _MOST:
-            _compiled.popitem(last=False)
-    return found
+        found = _known.pop(key, None)
+    if found is None:
+        found = (make(), owner)
+    with _lock:
+        _known[key] = found
+        while len(_known) > _MOST:
+            _known.popitem(last=False)
+    return found[0]
+
+
+def compiled(
+    key: Hashable, owner: Any, make: Callable[[], Callable[..., Any]]
+) -> Callable[..., Any]:
+    """The compiled function with this key; ``make`` gives the one to compile."""
+    return remembered(key, owner, lambda: jax.jit(make()))

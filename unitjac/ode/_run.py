@@ -7,7 +7,7 @@ Owns: how diffrax is called, and what became of it as a status. Never touches: u
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -94,11 +94,9 @@ jax.tree_util.register_dataclass(
 
 def adjoint_of(directions: tuple[str, ...]) -> Adjoint:
     """What a solve has to be able to do that is differentiated in these directions."""
-    if not directions:
+    if directions in ((), ("reverse",)):
         return "reverse"
-    if set(directions) == {"forward"}:
-        return "forward"
-    return "reverse" if directions == ("reverse",) else "both"
+    return "forward" if set(directions) == {"forward"} else "both"
 
 
 def slope_of(equation: Equation) -> Any:
@@ -139,12 +137,10 @@ def runner(equation: Equation, ways: Ways) -> Any:
         held = jax.lax.stop_gradient
         warp = Warp.of(numbers.breaks, numbers.t) if ways.warps else None
         scale = held(atol + ways.rtol * jnp.abs(numbers.y))
-        solver = ways.chosen.solver
-        solver = Guarded(solver, ways.adjoint == "reverse")
         solution = solution_of(
             ways,
             slope,
-            solver,
+            Guarded(ways.chosen.solver, ways.adjoint == "reverse"),
             Args(numbers, warp, scale),
             numbers.y,
             controller_of(ways, held(atol), numbers, warp),
@@ -154,10 +150,7 @@ def runner(equation: Equation, ways: Ways) -> Any:
         y = raw.y
         if warp is not None:
             y = fixed_in_time(equation, numbers, warp, y)
-        return Raw(
-            y, observed(equation, numbers, y), raw.status, raw.steps, raw.rejected, raw.last_t,
-            raw.last_y,
-        )  # fmt: skip
+        return replace(raw, y=y, outputs=observed(equation, numbers, y))
 
     return run
 

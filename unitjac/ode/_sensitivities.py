@@ -128,11 +128,13 @@ def sensitivities(
     if mode == "auto":
         mode = "adjoint" if count > _PULL * rows else "forward"
     run = _runner(problem, ways, mode, control, jit=jit)
-    found = run(tolerances, along, sizes)
-    raw, dy, dseen = found
+    raw, dy, dseen = run(tolerances, along, sizes)
     solution = finished(problem, ways, raw, throw=throw)
     if has_tracer((raw.status, raw.y)) or int(raw.status):
-        dy, dseen = _guarded(problem, raw, (dy, dseen), throw)
+        from ._guard import guarded
+
+        traced = has_tracer(raw.status)
+        dy, dseen = guarded((dy, dseen), raw.status, problem.numbers, throw=throw and traced)
     error = None
     if estimate_error:
         tight = replace(ways, rtol=ways.rtol / 10)
@@ -218,8 +220,8 @@ def _runner(problem: Problem, ways: Ways, mode: str, control: str, *, jit: bool)
             return pusher(equation, ways, control)
         return puller(runner(equation, ways))
 
-    key = ("sensitivities", problem.equation.text, ways.key, mode, control)
-    run = compiled(key, make) if jit else make()
+    key = ("sensitivities", equation.text, ways.key, mode, control)
+    run = compiled(key, equation, make) if jit else make()
 
     def of_directions(atol: Any, along: Along, sizes: Any) -> tuple[Raw, Any, Any]:
         if mode == "adjoint":
@@ -229,14 +231,6 @@ def _runner(problem: Problem, ways: Ways, mode: str, control: str, *, jit: bool)
         return raw, dy, dseen
 
     return of_directions
-
-
-def _guarded(problem: Problem, raw: Raw, results: Any, throw: bool) -> Any:
-    from ._guard import guarded
-
-    traced = has_tracer(raw.status)
-    results = jax.tree.map(lambda x: jnp.where(jnp.isfinite(x), x, 0), results)
-    return guarded(results, raw.status == 0, problem.numbers, throw=throw and traced)
 
 
 def _parts(

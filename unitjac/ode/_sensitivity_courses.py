@@ -7,6 +7,7 @@ Owns: :class:`Sensitivities` and what it says of itself. Never touches: how they
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from unitjac._display import Displayed, Facts, Label, Number, Report, Table
-from unitjac._errors import as_int, has_tracer, index_text
+from unitjac._errors import as_int, has_tracer
 from unitjac._units.quantity import attach, is_quantity, split, strip, unit_ratio
 from unitjac._units.unit_text import UnitTexts, unit_text
 from unitjac.linalg import Axis, UnitMatrix
@@ -308,18 +309,14 @@ class Sensitivities(Displayed):
                 continue
             i = part.rows.shown[0] if output is None else part.rows.labels.index(output)
             tree = self.y if part.of == "y" else self.outputs
-            stripped = strip(tree)
-            courses = stripped.attach(stripped.magnitudes)
-            leaves = stripped.treedef.flatten_up_to(courses)
-            rows = blocks_of(part.rows, part.cols, part.array)
-            row = strip(rows)
+            row = strip(blocks_of(part.rows, part.cols, part.array))
             count = len(part.cols.units)
             blocks = {
                 part.cols.labels[j] or "p": _leaf(row, i * count + j) for j in part.cols.shown
             }
             inputs = strip(self.params if part.wrt == "params" else self.start)
             values = {part.cols.labels[j] or "p": _leaf(inputs, j) for j in part.cols.shown}
-            return part.rows.labels[i] or "y", leaves[i], blocks, values
+            return part.rows.labels[i] or "y", _leaf(strip(tree), i), blocks, values
         there = [label for part in self.parts for label in part.rows.labels]
         raise KeyError(f"there is no {output!r} to draw: there are {', '.join(there)}.")
 
@@ -356,18 +353,13 @@ def _table(part: Part, sizes: np.ndarray, most: int | None) -> Table:
     slopes: list[float] = []
     units: list[tuple[str, str]] = []
     errors: list[float | None] = []
-    places = [
-        (i, j, a, b)
-        for i in part.rows.shown
-        for a in range(part.rows.sizes[i])
-        for j in part.cols.shown
-        for b in range(part.cols.sizes[j])
-    ]
-    for i, j, a, b in places[:most]:
-        row, col = part.rows.offsets[i] + a, part.cols.offsets[j] + b
-        names.append(_entry(part.rows, i, a) or "y")
-        params.append(_entry(part.cols, j, b) or "p")
-        slope, unit = float(largest[row, col]), (part.rows.units[i], part.cols.units[j])
+    places = list(itertools.product(part.rows.shown_entries, part.cols.shown_entries))
+    outputs, inputs = part.rows.entry_labels, part.cols.entry_labels
+    over, under = part.rows.entry_units, part.cols.entry_units
+    for row, col in places[:most]:
+        names.append(outputs[row] or "y")
+        params.append(inputs[col] or "p")
+        slope, unit = float(largest[row, col]), (over[row], under[col])
         slopes.append(slope * float(_scale(*unit)))
         scaled.append(slope * abs(float(sizes[col])))
         units.append((texts.of(unit[0]), texts.quotient(*unit)))
@@ -389,8 +381,3 @@ def _table(part: Part, sizes: np.ndarray, most: int | None) -> Table:
 def _scale(over: Any, under: Any) -> float:
     unit = unit_ratio(over, under)
     return unit.magnitude if unit.dim.is_dimensionless else 1.0
-
-
-def _entry(axis: Axis, leaf: int, number: int) -> str:
-    shape = axis.shapes[leaf]
-    return axis.labels[leaf] + (index_text(np.unravel_index(number, shape)) if shape else "")

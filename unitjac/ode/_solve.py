@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-import jax
-
 from unitjac._engine import direction
 from unitjac._errors import as_int, has_tracer
 
@@ -120,7 +118,7 @@ def solve(
     def make() -> Callable[..., Raw]:
         return runner(equation, ways)
 
-    run = compiled(("solve", problem.equation.text, ways.key), make) if jit else make()
+    run = compiled(("solve", equation.text, ways.key), equation, make) if jit else make()
     try:
         raw = run(problem.numbers, tolerances)
     except Exception as error:
@@ -186,18 +184,19 @@ def finished(problem: Problem, ways: Ways, raw: Raw, *, throw: bool) -> Solution
         If it failed, and that is to be raised.
     """
     from ._failure import SUCCESS, message
+    from ._guard import guarded
 
     results = (raw.y, raw.outputs)
     text = "not known yet"
     if has_tracer((raw.status, raw.y)):
-        results = _guarded(problem, raw, throw)
+        results = guarded(results, raw.status, problem.numbers, throw=throw)
     elif int(raw.status) == 0:
         text = SUCCESS
     else:
         text = message(problem, ways, raw)
         if throw:
             raise SolveError(text)
-        results = _guarded(problem, raw, throw=False)
+        results = guarded(results, raw.status, problem.numbers, throw=False)
     y, seen = results
     calls = ways.chosen.calls
     return Solution(
@@ -209,15 +208,6 @@ def finished(problem: Problem, ways: Ways, raw: Raw, *, throw: bool) -> Solution
         solver=f"{ways.chosen.name} ({ways.chosen.why})",
         message=text,
     )
-
-
-def _guarded(problem: Problem, raw: Raw, throw: bool) -> Any:
-    from ._guard import guarded
-
-    results = (raw.y, raw.outputs)
-    # what was not reached is inf
-    results = jax.tree.map(lambda x: jax.numpy.where(jax.numpy.isfinite(x), x, 0), results)
-    return guarded(results, raw.status == 0, problem.numbers, throw=throw)
 
 
 def _say_which_adjoint(error: Exception, ways: Ways) -> None:

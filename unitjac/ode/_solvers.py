@@ -14,11 +14,13 @@ from typing import Any
 import jax
 
 from unitjac._engine.found import NotFound, find
+from unitjac._errors import abstract
 
 from ._elimination import Elimination
 from ._factors import Dense, Factors, Unrolled
 from ._open import dfx, eqx
-from ._problem import Problem
+from ._problem import Equation, Numbers, Problem
+from ._program import remembered
 from ._rodas5p import STAGES, Rodas5P
 
 # So many unknowns are eliminated without a loop, and so many by LU where there is no pattern.
@@ -120,12 +122,16 @@ def _with(factors: Factors, why: str) -> Chosen:
 
 
 def _eliminated(problem: Problem) -> Elimination | None:
-    """An elimination along the pattern of the Jacobian, where that pays."""
-    numbers = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), problem.numbers)
+    """An elimination along the pattern of the Jacobian, where that pays; found once."""
+    equation, numbers = problem.equation, jax.tree.map(abstract, problem.numbers)
+    key = ("elimination", equation.rhs.text)
+    return remembered(key, equation, lambda: _found(equation, numbers))
 
+
+def _found(equation: Equation, numbers: Numbers) -> Elimination | None:
     def slopes(leaves: list[Any], rest: Any) -> list[Any]:
         closed, t, p = rest
-        return [problem.equation.rhs(closed, t, leaves[0], p)]
+        return [equation.rhs(closed, t, leaves[0], p)]
 
     like = jax.ShapeDtypeStruct((), numbers.t.dtype)
     rest = (numbers.closed[0], like, numbers.p)

@@ -14,17 +14,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from ._around import Around
 from ._control import first_row, largest_row
 from ._guarded import Guarded
 from ._open import dfx
 from ._problem import Equation, Numbers
-from ._run import Args, Raw, Ways, controller_of, fixed_in_time, observed, raw_of, slope_of
-from ._run import solution_of as _solution_of
+from ._run import (
+    Args,
+    Raw,
+    Ways,
+    controller_of,
+    fixed_in_time,
+    observed,
+    raw_of,
+    slope_of,
+    solution_of,
+)
 from ._solvers import unlooped
 from ._warp import Warp
 
@@ -50,24 +60,8 @@ class _Given(NamedTuple):
     shifts: Any
 
 
-class Tangents(dfx.AbstractAdaptiveSolver):
+class Tangents(Around):
     """A solver of rows: the state, and its sensitivities in some directions."""
-
-    inner: Any
-    term_structure: ClassVar[Any] = dfx.AbstractTerm
-
-    @property
-    def interpolation_cls(self) -> Any:
-        """That of the solver."""
-        return self.inner.interpolation_cls
-
-    def order(self, terms: Any) -> Any:
-        """That of the solver."""
-        return self.inner.order(terms)
-
-    def error_order(self, terms: Any) -> Any:
-        """That of the solver."""
-        return self.inner.error_order(terms)
 
     def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> None:
         """Nothing is carried from step to step."""
@@ -135,7 +129,7 @@ def pusher(equation: Equation, ways: Ways, control: str) -> Callable[..., tuple[
         rows = jnp.where(sizes[:, None] > 0, atol[None] / sizes[:, None], jnp.inf)
         norm = largest_row if control == "all" else first_row
         controller = controller_of(ways, jnp.concatenate([atol[None], rows]), numbers, warp, norm)
-        solution = _solution_of(
+        solution = solution_of(
             ways,
             of_rows,
             Guarded(Tangents(unlooped(ways.chosen.solver)), False),

@@ -7,6 +7,7 @@ Owns: absolute tolerances in the units of the equation. Never touches: how steps
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,7 +18,8 @@ from unitjac._errors import has_tracer
 from unitjac._units.quantity import same_dimension, unit_ratio
 from unitjac.linalg import Axis
 
-from ._problem import Problem
+from ._problem import Numbers, Problem
+from ._program import compiled
 
 # Of the typical size of a leaf this part, times rtol, is its absolute tolerance.
 PART = 1e-2
@@ -52,14 +54,20 @@ def typical(problem: Problem, rtol: float) -> Any:
     what its slopes there, at any time, would make of it until the end, and no larger than other
     leaves of its dimension.
     """
-    axis, numbers = problem.states, problem.numbers
-    held = jax.lax.stop_gradient(numbers)
+    axis, equation = problem.states, problem.equation
+    held = jax.lax.stop_gradient(problem.numbers)
     span = held.t[-1] - held.t[0]
 
-    def slope_at(t: Any) -> Any:
-        return problem.equation.rhs(held.closed[0], t, held.y, held.p)
+    def make() -> Callable[[Numbers], Any]:
+        def slopes(numbers: Numbers) -> Any:
+            def at(t: Any) -> Any:
+                return equation.rhs(numbers.closed[0], t, numbers.y, numbers.p)
 
-    slopes = jax.vmap(slope_at)(jnp.concatenate([held.t, held.breaks]))
+            return jax.vmap(at)(jnp.concatenate([numbers.t, numbers.breaks]))
+
+        return slopes
+
+    slopes = compiled(("slopes at the start", equation.text), equation, make)(held)
     sizes = [jnp.max(jnp.abs(part), initial=0.0) for part in axis.cut(held.y)]
     grown = [jnp.max(jnp.abs(part), initial=0.0) * span for part in axis.cut(slopes.T)]
     found = [_size(axis, k, sizes, grown) for k in range(len(sizes))]

@@ -1,7 +1,7 @@
 """Which input matters for which output, and in which unit.
 
 >>> import brainunit as u
->>> from unitjac.sensitivity import sensitivity_table, table_of
+>>> from unitjac.sensitivity import sensitivity_table
 >>> power = lambda p: {"P": p["U"] ** 2 / p["R"]}
 >>> table = sensitivity_table(power, {"U": 6.0 * u.volt, "R": 3.0 * u.ohm})
 >>> table["P", "U"].sensitivity, round(table["P", "U"].relative, 3)
